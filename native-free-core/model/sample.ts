@@ -1,0 +1,21 @@
+import type { Priority } from './priority.js'
+import type { Quality } from './quality.js'
+
+/** One reading of one channel, as it crosses the ring. */
+export interface Sample {
+  /** Interned (device, channel), see `SeriesTable`; u32. */
+  series: number
+  /** In the channel's unit; finite. */
+  value: number
+  /** Wall time of the bus read, microseconds since the Unix epoch; integer below 2^53. */
+  takenAtUs: number
+  /** Number of this sample within its device since the device started; u32, wraps. */
+  sequence: number
+  quality: Quality
+  priority: Priority
+  /** Bytes as the bus gave them, at most {@link MAX_RAW_BYTES}; travels with the first sample of a reading. */
+  raw?: Uint8Array | undefined
+}
+
+/** Upper bound of `Sample.raw` in bytes. */
+export const MAX_RAW_BYTES = 4096

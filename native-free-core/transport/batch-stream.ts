@@ -1,0 +1,156 @@
+/**
+ * The contract between hub and processor: a sharded, durable stream of sealed batches.
+ *
+ * A source stays on one shard. A shard has one owner at a time, who alone reads and settles it; whatever the owner
+ * wants kept (its handlers' state) is saved in the same step that acknowledges the entries it covers. Implementations:
+ * `transport/redis` (many hosts) and `src/embedded` (one host, LMDB). Both pass `test/conformance/batch-stream-suite`.
+ *
+ * A module that implements it exports `openBatchProducer` and `openBatchStream`: workers load it by URL.
+ */
+import type { BatchHeader } from '../model/batch.js'
+import type { Priority } from '../model/priority.js'
+
+/** Handler types an entry asks for: one type, or `*` for all that the processor has configured. */
+export type HandlerSelector = string
+
+/** A batch on its way into the stream. */
+export interface SealedBatch extends BatchHeader {
+  /** 0 .. shards-1. */
+  shard: number
+  priority: Priority
+  handler: HandlerSelector
+  /** Number of samples in `body`. */
+  samples: number
+  /** Earliest `takenAtUs` in the batch. */
+  firstTakenAtUs: number
+  /** Columnar msgpack, see `codec/batch-codec`. Opaque to transports. */
+  body: Uint8Array
+}
+
+/**
+ * What became of one appended batch.
+ *
+ * - `stored`: durable as far as the store promises.
+ * - `duplicate`: `(epoch, seq)` was already stored; nothing was added.
+ * - `gap`: the store has not seen `seq - 1` of this epoch: an earlier batch was refused, or the store went back in
+ *   time. Nothing was added; send again from `highWaterSeq + 1`, or with `rebase` when those are gone.
+ * - `unavailable`: nothing is known, the batch may be stored: send again, `duplicate` tells.
+ * - `refused`: certainly not stored. `full` passes with time, `misconfigured` needs an operator.
+ */
+export type AppendOutcome =
+  | { kind: 'stored' }
+  | { kind: 'duplicate' }
+  | { kind: 'gap'; highWaterSeq: number }
+  | { kind: 'unavailable'; message: string }
+  | { kind: 'refused'; reason: 'full' | 'misconfigured'; message: string }
+
+/** Writes batches. Thread: whichever opened it; not shared. */
+export interface BatchProducer {
+  readonly shards: number
+  /**
+   * Appends in order, pipelined; never throws for a store that fails, the outcomes say it.
+   *
+   * @returns one outcome per batch, in the same order
+   */
+  append(batches: readonly SealedBatch[], options?: AppendOptions): Promise<AppendOutcome[]>
+  close(): Promise<void>
+}
+
+export interface AppendOptions {
+  /** Accept a gap in the numbering: the missing batches are gone and have been counted as lost by the caller. */
+  rebase?: boolean
+}
+
+/** A batch leased to the shard's owner. */
+export interface LeasedEntry {
+  /** Opaque; grows within one shard and priority. */
+  id: string
+  priority: Priority
+  /** Times the entry was handed to an owner, from 1. Not the number of handler attempts. */
+  deliveryCount: number
+  /** Handler attempts that failed before. */
+  attempts: number
+  handler: HandlerSelector
+  /** `batchId` of the sealed batch. */
+  correlationId: string
+  samples: number
+  firstTakenAtUs: number
+  body: Uint8Array
+}
+
+/** How the owner ends its leases, and the state to keep; applied in one atomic step. */
+export interface Settlement {
+  ack: readonly string[]
+  retry: readonly { id: string; priority: Priority; attempts: number; afterMs: number }[]
+  deadLetter: readonly { id: string; priority: Priority; class: string; message: string }[]
+  /** Rows of state to replace; `undefined` bytes delete the row. Rows not named stay. */
+  state: ReadonlyMap<string, Uint8Array | undefined>
+}
+
+export interface SettleResult {
+  /** `fenced`: the shard has another owner by now; nothing was changed. */
+  kind: 'settled' | 'fenced'
+}
+
+/** One shard, owned. All calls throw `TLM_STREAM_UNAVAILABLE` when the store cannot be reached. */
+export interface OwnedShard {
+  readonly shard: number
+  /** Grows with every change of owner. */
+  readonly token: number
+  /** Rows saved by the last settlement of whichever owner. */
+  loadState(): Promise<Map<string, Uint8Array>>
+  /**
+   * Leases the next entries: first those a former owner left unsettled, then new ones; high priority first.
+   *
+   * Waits up to `waitMs` for the first entry; `[]` when none came, or when `signal` aborts.
+   */
+  lease(limits: { maxEntries: number; maxBytes: number }, waitMs: number, signal?: AbortSignal): Promise<LeasedEntry[]>
+  /** Extends the ownership by its lease; `false`: lost to another owner, stop all work on the shard. */
+  renew(): Promise<boolean>
+  settle(settlement: Settlement): Promise<SettleResult>
+  /** Gives the shard up; unsettled entries go to the next owner at once. */
+  release(): Promise<void>
+}
+
+export interface ShardDepth {
+  shard: number
+  /** Entries not yet settled. */
+  entries: number
+  /** Samples not yet settled. */
+  samples: number
+  bytes: number
+  deadLetters: number
+  delayed: number
+  /** Wall time at which the oldest unsettled entry was stored, microseconds; `undefined` when empty. */
+  oldestStoredAtUs: number | undefined
+  owner: string | undefined
+}
+
+/** Reads batches. Thread: main thread of a processor (or tools). */
+export interface BatchStream {
+  readonly shards: number
+  /**
+   * Takes the shard when it is free or its owner's lease has ended; `undefined` when somebody else holds it.
+   *
+   * @param leaseMs how long ownership lasts without {@link OwnedShard.renew}
+   */
+  own(shard: number, leaseMs: number): Promise<OwnedShard | undefined>
+  /** Tells that this holder lives, for `memberMs`, and returns all living holders, sorted. */
+  beat(memberMs: number): Promise<string[]>
+  depths(): Promise<ShardDepth[]>
+  close(): Promise<void>
+}
+
+/** What a worker needs to open a stream: the module that knows how, and plain data for it. */
+export interface StreamLocator {
+  /** `file:` URL of a module exporting {@link StreamModule}. */
+  moduleUrl: string
+  /** Structured-clonable options of that module, e.g. host and port, or a directory. */
+  options: unknown
+}
+
+export interface StreamModule {
+  openBatchProducer(options: unknown): Promise<BatchProducer>
+  /** @param holder unique name of this process, e.g. `host-pid-boot` */
+  openBatchStream(options: unknown, holder: string): Promise<BatchStream>
+}
