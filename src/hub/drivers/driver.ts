@@ -1,0 +1,68 @@
+/** The contract of a device driver: the only file, with the core, that a driver imports from the hub. */
+
+import type { Quality } from '#core/model/quality'
+import type { Clock } from '#core/time/clock'
+
+/** Where one device's readings go. Thread: the hub's main thread. */
+export interface SampleSink {
+  /**
+   * Interns a channel of this device; ask once and keep the id.
+   *
+   * @param channel at most 64 characters
+   * @param unit at most 32 characters, may be empty
+   * @returns the series id, or `undefined` when the hub's limit of series is reached (counted there)
+   */
+  series(channel: string, unit: string): number | undefined
+  /**
+   * Offers one reading: the values of some series at one instant. All of it is taken, or nothing.
+   *
+   * Values that are not finite, and instants outside 1990..2100, are refused one by one with a counted reason.
+   * Cost: a few dozen ns per value; no allocation.
+   *
+   * @param takenAtUs wall time of the bus read, integer microseconds
+   * @param series ids from {@link series}
+   * @param values in each series' unit, as many as `series`
+   * @param raw the reading's bytes as the bus gave them, at most `MAX_RAW_BYTES`
+   * @returns `false` only when the ring is full and the device's overflow policy is `slow-driver`: nothing was taken,
+   *   offer it again after {@link room}. With `refuse-newest` a refused reading is counted and `true` returned.
+   */
+  reading(
+    takenAtUs: number,
+    series: ArrayLike<number>,
+    values: ArrayLike<number>,
+    quality?: Quality,
+    raw?: Uint8Array,
+  ): boolean
+  /** Resolves when the ring has room again. */
+  room(): Promise<void>
+  /**
+   * Counts input that gave no reading, e.g. `line_too_long`, `line_unparsable`, `value_not_a_number`.
+   *
+   * @param reason snake_case, of a small fixed set (it becomes a metric label)
+   * @param detail for the log, which limits its rate
+   */
+  reject(reason: string, detail?: string): void
+}
+
+export interface DriverContext {
+  readonly device: string
+  readonly sink: SampleSink
+  readonly clock: Clock
+}
+
+/**
+ * One device on its bus. `open`, then `run`, then `close`; the same object may be opened again afterwards.
+ * The device's state machine calls one at a time.
+ */
+export interface Driver {
+  /** Takes the bus. @throws TLM_BUS_UNAVAILABLE, TLM_PACKAGE_MISSING */
+  open(): Promise<void>
+  /**
+   * Measures until `signal` aborts (resolves `'stopped'`) or the source has no more to give (`'ended'`).
+   *
+   * @throws TLM_BUS_UNAVAILABLE when the device is lost
+   */
+  run(signal: AbortSignal): Promise<'stopped' | 'ended'>
+  /** Releases the bus; safe after a failed `open`. */
+  close(): Promise<void>
+}
