@@ -1,2 +1,2 @@
-/** Placeholder until the first module lands. */
+/** Holds the folder until its first module stands here. */
 export {}

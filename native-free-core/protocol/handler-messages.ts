@@ -60,3 +60,18 @@ export interface HandlerReply {
   /** Present when the request asked for a checkpoint. */
   rows?: Map<string, Uint8Array>
 }
+
+/** `workerData` of a handler thread. */
+export interface HandlerWorkerData {
+  handlers: readonly HandlerSpec[]
+}
+
+/** One configured handler. */
+export interface HandlerSpec {
+  /** E.g. `telemetry.alert`. */
+  type: string
+  /** Options of that handler, already checked by its own reader in the main thread. */
+  options: Readonly<Record<string, unknown>>
+  /** `file:` URL of a module with a user's handler; absent for the built-in ones. */
+  moduleUrl?: string
+}
