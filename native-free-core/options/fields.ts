@@ -1,0 +1,112 @@
+/**
+ * Field types of options. Each takes YAML's typed values as well as the text of INI files, environment and flags, and
+ * its messages name what is accepted. Nothing is clamped or guessed.
+ */
+import { z } from 'zod'
+
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  '1': true,
+  false: false,
+  no: false,
+  off: false,
+  '0': false,
+}
+const DURATION_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+const SIZE_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KIB: 1024,
+  MIB: 1048576,
+  GIB: 1073741824,
+}
+
+/** A whole number in `min..max`. */
+export function integer(min: number, max: number) {
+  return scalar(`a whole number from ${min} to ${max}`, (raw) => {
+    const value = asNumber(raw)
+    return value !== undefined && Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined
+  })
+}
+
+/** A finite number in `min..max`. */
+export function number(min: number, max: number) {
+  return scalar(`a number from ${min} to ${max}`, (raw) => {
+    const value = asNumber(raw)
+    return value !== undefined && Number.isFinite(value) && value >= min && value <= max ? value : undefined
+  })
+}
+
+/** true/false, yes/no, on/off, 1/0 in any case. */
+export function flag() {
+  return scalar('true or false', (raw) => BOOLEANS[String(raw).toLowerCase()])
+}
+
+/** Text of 1 to `maxLength` characters; numbers are taken as they are written. */
+export function text(maxLength: number) {
+  return scalar(`text of 1 to ${maxLength} characters`, (raw) => {
+    const value = typeof raw === 'number' ? String(raw) : raw
+    return typeof value === 'string' && value.length > 0 && value.length <= maxLength ? value : undefined
+  })
+}
+
+/** One of a few words, in any case. */
+export function oneOf<const Words extends readonly string[]>(...words: Words) {
+  return scalar(`one of ${words.join(', ')}`, (raw): Words[number] | undefined =>
+    words.find((word) => word.toLowerCase() === String(raw).toLowerCase()),
+  )
+}
+
+/** A duration such as `250ms`, `2s`, `1.5h`; a bare number is taken as milliseconds. In milliseconds. */
+export function durationMs(min: number, max: number) {
+  return scalar(`a duration from ${min} ms to ${max} ms, such as 250ms, 2s or 24h`, (raw) => {
+    const value = withUnit(raw, (unit) => (unit === '' ? 1 : DURATION_MS[unit.toLowerCase()]))
+    return value !== undefined && value >= min && value <= max ? value : undefined
+  })
+}
+
+/** A size such as `64KiB` or `256MiB`; a bare number is taken as bytes. In bytes. */
+export function byteSize(min: number, max: number) {
+  return scalar(`a size from ${min} to ${max} bytes, such as 64KiB or 256MiB`, (raw) => {
+    const value = withUnit(raw, (unit) => (unit === '' ? 1 : SIZE_BYTES[unit.toUpperCase()]))
+    return value !== undefined && Number.isInteger(value) && value >= min && value <= max ? value : undefined
+  })
+}
+
+/** A list, or text with commas between its items. */
+export function list<Item extends z.ZodType>(item: Item) {
+  const split = (raw: unknown) => (typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw)
+  return z.preprocess(split, z.array(item))
+}
+
+function scalar<T>(expected: string, read: (raw: unknown) => T | undefined) {
+  return z.unknown().transform((raw, context): T => {
+    const value = typeof raw === 'string' || typeof raw === 'number' || typeof raw === 'boolean' ? read(raw) : undefined
+    if (value !== undefined) return value
+    context.addIssue({ code: 'custom', message: `expected ${expected}` })
+    return z.NEVER
+  })
+}
+
+function asNumber(raw: unknown): number | undefined {
+  if (typeof raw === 'number') return raw
+  if (typeof raw !== 'string' || !/^[+-]?(\d|\.\d|0x[\da-f])/i.test(raw.trim())) return undefined
+  return Number(raw.trim())
+}
+
+function withUnit(raw: unknown, factorOf: (unit: string) => number | undefined): number | undefined {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(String(raw))
+  const factor = match && factorOf(match[2]!)
+  return factor ? Number(match[1]) * factor : undefined
+}
