@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs'
+import { extname } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { z } from 'zod'
+import { TelemetryError } from '#core/errors/telemetry-error'
+import { type ConfigProblem, type ConfigSource, formatProblem } from '#core/options/config-source'
+import { didYouMean } from '#core/options/did-you-mean'
+import { type IniAliases, readIni } from '#core/options/ini-source'
+import { type Override, readOverrides } from '#core/options/override-source'
+import { readOptions } from '#core/options/read-options'
+import { readYaml } from '#core/options/yaml-source'
+
+export interface Flag extends Override {
+  short?: string
+  /** What its value is, e.g. `PORT`, for the help text. */
+  value: string
+  help: string
+}
+
+export interface ProgramSpec<Schema extends z.ZodType> {
+  /** `hub` or `processor`. */
+  name: string
+  summary: string
+  schema: Schema
+  flags: readonly Flag[]
+  env: readonly Override[]
+  iniAliases: IniAliases
+}
+
+export type ProgramCommand<Options> =
+  | { kind: 'run'; options: Options; problems: readonly ConfigProblem[] }
+  | { kind: 'print'; text: string }
+
+/**
+ * Reads flags, environment and the file of `--config` (INI when its name ends in `.ini`, `.conf` or `.cfg`, else YAML).
+ *
+ * @throws TLM_OPTIONS_INVALID with every problem on a line of its own
+ */
+export function readProgramOptions<Schema extends z.ZodType>(
+  spec: ProgramSpec<Schema>,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ProgramCommand<z.output<Schema>> {
+  const given = readFlags(spec, argv)
+  if (given.help) return { kind: 'print', text: helpText(spec) }
+  if (given.version) return { kind: 'print', text: `TelemetryHub ${packageVersion()}` }
+  const sources: ConfigSource[] = [
+    readOverrides(spec.flags, given, (name) => `--${name}`),
+    readOverrides(spec.env, env, (name) => `environment variable ${name}`),
+  ]
+  if (typeof given.config === 'string') sources.push(readFile(given.config, spec.iniAliases))
+  const { options, problems } = readOptions(spec.schema, sources)
+  if (options === undefined) {
+    throw new TelemetryError('TLM_OPTIONS_INVALID', problems.map(formatProblem).join('\n'))
+  }
+  return { kind: 'run', options, problems }
+}
+
+function readFlags(spec: ProgramSpec<z.ZodType>, argv: readonly string[]): Record<string, unknown> {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
+    config: { type: 'string', short: 'c' },
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean', short: 'v' },
+  }
+  for (const { name, short } of spec.flags) options[name] = short ? { type: 'string', short } : { type: 'string' }
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false }).values
+  } catch (error) {
+    const written = /'(--?[^ '=]+)/.exec((error as Error).message)?.[1] ?? ''
+    const near = didYouMean(written.replace(/^-+/, ''), Object.keys(options))
+    const fix = near ? `Did you mean --${near}?` : `See node dist/${spec.name}.js --help.`
+    throw new TelemetryError('TLM_OPTIONS_INVALID', `${(error as Error).message.split('. ')[0]}. ${fix}`)
+  }
+}
+
+function readFile(file: string, aliases: IniAliases): ConfigSource {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`
+    throw new TelemetryError(
+      'TLM_OPTIONS_INVALID',
+      `--config ${file}: ${reason}. Fix: give the path of a readable file.`,
+    )
+  }
+  return ['.ini', '.conf', '.cfg'].includes(extname(file).toLowerCase())
+    ? readIni(text, file, aliases)
+    : readYaml(text, file)
+}
+
+function helpText({ name, summary, flags, env }: ProgramSpec<z.ZodType>): string {
+  const line = (left: string, right: string) => `  ${left.padEnd(30)} ${right}`
+  return [
+    `node dist/${name}.js [options]`,
+    '',
+    summary,
+    '',
+    line('-c, --config FILE', 'options from a YAML or INI file'),
+    ...flags.map(({ name, short, value, help }) => line(`${short ? `-${short}, ` : ''}--${name} ${value}`, help)),
+    line('-v, --version', 'print the version'),
+    line('-h, --help', 'print this text'),
+    '',
+    'Flags win over the environment, the environment over the file:',
+    ...env.map(({ name, path }) => line(name, path.join('.'))),
+  ].join('\n')
+}
+
+/** The version of package.json, which stands one folder above `dist/`. */
+export function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return manifest.version
+}
