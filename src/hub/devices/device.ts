@@ -46,6 +46,9 @@ export interface DeviceSnapshot {
   readonly lastError: PortableError | undefined
 }
 
+/** What `start` grants a run that is just closing its bus. */
+const LEFTOVER_MS = 1000
+
 /**
  * A driver under supervision: lost buses are taken again under backoff, faults that tries cannot mend are latched.
  *
@@ -65,6 +68,7 @@ export class Device implements Service {
   #abort = new AbortController()
   #supervision: Promise<void> | undefined
   #firstTry: Promise<void> = Promise.resolve()
+  #ending: Promise<void> | undefined
 
   constructor(options: DeviceOptions) {
     this.#options = options
@@ -82,10 +86,13 @@ export class Device implements Service {
    * @throws TLM_BUS_UNAVAILABLE when the driver has still not ended what an earlier `stop` had to leave
    */
   async start(): Promise<void> {
+    await this.#ending
     if (this.#state !== 'Idle') return this.#firstTry
-    if (this.#supervision !== undefined) {
+    if (this.#supervision !== undefined && !(await endsWithin(this.#supervision, LEFTOVER_MS))) {
       throw new TelemetryError('TLM_BUS_UNAVAILABLE', `${this.#options.name} has not ended its last run: try later.`)
     }
+    // Another caller may have started it while this one waited.
+    if (this.#state !== 'Idle') return this.#firstTry
     this.#failuresInARow = 0
     this.#lastError = undefined
     this.#move('start', 'started')
@@ -132,7 +139,15 @@ export class Device implements Service {
     }
   }
 
-  async #end(deadlineMs: number, event: 'stop' | 'reset', reason: string): Promise<void> {
+  /** Callers that come while one is at it share its end: a second one must not end what a later `start` began. */
+  #end(deadlineMs: number, event: 'stop' | 'reset', reason: string): Promise<void> {
+    this.#ending ??= this.#endOnce(deadlineMs, event, reason).finally(() => {
+      this.#ending = undefined
+    })
+    return this.#ending
+  }
+
+  async #endOnce(deadlineMs: number, event: 'stop' | 'reset', reason: string): Promise<void> {
     this.#abort.abort()
     const hasEnded = this.#supervision === undefined || (await endsWithin(this.#supervision, deadlineMs))
     this.#move(event, hasEnded ? reason : `${reason}, but the driver had not ended after ${deadlineMs} ms`)
@@ -142,7 +157,11 @@ export class Device implements Service {
   async #supervise(signal: AbortSignal, onFirstTry: () => void): Promise<void> {
     while (!signal.aborted) {
       const failure = await this.#tryOnce(signal, onFirstTry)
-      if (failure === undefined || signal.aborted) return
+      if (signal.aborted) return
+      if (failure === undefined) {
+        this.#move('ended', 'the source has no more to give')
+        return
+      }
       this.#lastError = toPortableError(failure)
       this.#failures++
       this.#failuresInARow++
@@ -165,8 +184,7 @@ export class Device implements Service {
       if (signal.aborted) return undefined
       if (this.#state === 'Error') this.#recover()
       onFirstTry()
-      const outcome = await driver.run(signal)
-      if (outcome === 'ended') this.#move('ended', 'the source has no more to give')
+      await driver.run(signal)
     } catch (error) {
       failure = error ?? new Error('The driver threw nothing.')
       if (openedAtMs !== undefined && clock.monotonicMs() - openedAtMs >= policy.healthyAfterMs)
