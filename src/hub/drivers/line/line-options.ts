@@ -1,0 +1,47 @@
+import type { ReadingOptions } from '../text/reading-options.js'
+
+export type Parity = 'none' | 'even' | 'odd'
+
+/** How the serial port is set; see termios(3). */
+export interface SerialSettings {
+  /** E.g. `/dev/serial/by-id/usb-FTDI_FT232R_A50285BI`, which stays when `ttyUSB` numbers change. */
+  path: string
+  /** Bits per second. */
+  baudRate: number
+  dataBits: 5 | 6 | 7 | 8
+  parity: Parity
+  stopBits: 1 | 1.5 | 2
+}
+
+/** A device that sends lines of text over a serial port. */
+export interface LineOptions extends SerialSettings, ReadingOptions {
+  format: 'csv' | 'whitespace' | 'key-value' | 'json'
+  /** Ends a line: 1..8 characters. Trailing blanks and `\r` of a line are ignored anyway. */
+  delimiter: string
+  /** Longest line in bytes, 1..65536; a longer one is counted as `line_too_long` and skipped to its end. */
+  maxLineBytes: number
+  /** The first line after opening may have lost its head (`20.1` read as `0.1`): skips and counts it (`line_partial`). */
+  skipFirstLine: boolean
+  /** Passes each line's bytes on with its reading. */
+  keepRaw: boolean
+  /** How long the device needs after opening before it hears commands; boards that reset on DTR: 2000. */
+  settleMs: number
+  /** Sent, with the delimiter, when measuring starts, e.g. `SET_RATE=100`. */
+  startCommand?: string
+  /** Sent, with the delimiter, when measuring is stopped. */
+  stopCommand?: string
+}
+
+/** Filled in for whatever a configuration leaves out; `path` has no default. */
+export const LINE_DEFAULTS = {
+  baudRate: 115_200,
+  dataBits: 8,
+  parity: 'none',
+  stopBits: 1,
+  format: 'key-value',
+  delimiter: '\n',
+  maxLineBytes: 4096,
+  skipFirstLine: true,
+  keepRaw: false,
+  settleMs: 0,
+} as const satisfies Omit<LineOptions, 'path'>
