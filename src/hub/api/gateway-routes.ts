@@ -1,0 +1,82 @@
+/** The original's REST paths and bodies, key for key; the figures in them are real here. */
+import type { FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
+import type { Gateway } from '../gateway.js'
+import type { HubFigures } from '../hub-figures.js'
+
+export interface GatewayRoutesContext {
+  gateway: Gateway
+  metrics: Registry
+  figures(): HubFigures
+}
+
+export function addGatewayRoutes(server: FastifyInstance, { gateway, metrics, figures }: GatewayRoutesContext): void {
+  server.get('/status', async () => statusBody(gateway, figures()))
+
+  server.get('/health', async (_, reply) => {
+    const { isStoreUp, ledger } = figures()
+    const problem = isStoreUp ? undefined : 'the store cannot be reached: samples wait in the ring'
+    const status = problem === undefined ? 'ok' : 'degraded'
+    return reply.code(problem === undefined ? 200 : 503).send({ status, problem, in_flight: ledger.inFlight })
+  })
+
+  server.get('/metrics', async (request, reply) => {
+    if (request.headers.accept?.includes('application/json')) return metricsBody(figures())
+    return reply.type(metrics.contentType).send(await metrics.metrics())
+  })
+
+  server.post('/start', async () => {
+    await gateway.start()
+    return { ok: true }
+  })
+
+  server.post('/stop', async () => {
+    await gateway.stop()
+    return { ok: true }
+  })
+
+  server.post('/reset', async (_, reply) => {
+    switch (await gateway.reset()) {
+      case 'reset':
+        return { ok: true, message: 'Device reset to Idle' }
+      case 'measuring':
+        return reply.code(400).send({ error: 'Cannot reset while measuring. Stop gateway first.' })
+      default:
+        return reply.code(400).send({ ok: false, message: 'Device not in SafeState/Error' })
+    }
+  })
+}
+
+function statusBody(gateway: Gateway, { ledger, latest, batches, workers }: HubFigures) {
+  return {
+    state: gateway.state,
+    latest_sample: latest ? { seq: latest.sequence, value: latest.value, unit: latest.unit } : null,
+    metrics: {
+      samples_processed: ledger.delivered,
+      samples_dropped: ledger.dropped,
+      pool_jobs_processed: batches.stored,
+      pool_jobs_queued: batches.inFlight,
+      pool_num_threads: workers,
+    },
+    devices: gateway.devices.map((device) => {
+      const { name, state, reason, consecutiveFailures } = device.snapshot()
+      return { name, state, reason, consecutive_failures: consecutiveFailures }
+    }),
+  }
+}
+
+function metricsBody({ ledger, queueDepth, latencyP99Ms, uptimeSeconds, batches, workers }: HubFigures) {
+  return {
+    samples_processed: ledger.delivered,
+    samples_dropped: ledger.dropped,
+    queue_depth: queueDepth,
+    latency_p99_ms: latencyP99Ms,
+    uptime_seconds: Math.floor(uptimeSeconds),
+    thread_pool: {
+      jobs_processed: batches.stored,
+      jobs_queued: batches.inFlight,
+      avg_processing_ms: latencyP99Ms === 0 ? 0 : batches.meanLatencyMs,
+      num_threads: workers,
+    },
+  }
+}

@@ -1,0 +1,144 @@
+/** The hub's options: what a file, the environment and flags may say, and what they become. */
+import { hostname } from 'node:os'
+import { z } from 'zod'
+import { byteSize, durationMs, flag, integer, oneOf, text } from '#core/options/fields'
+import { isLoopback } from '../../host/http-access.js'
+import { type ProgramSpec, readProgramOptions } from '../../host/program-options.js'
+import {
+  chooseStore,
+  httpSchema,
+  logSchema,
+  redisSchema,
+  requireTokenBeyondLoopback,
+  STORE_ENV,
+  STORE_FLAGS,
+  type Store,
+  storeSchema,
+} from '../../host/store-options.js'
+import { SIM_DEFAULTS } from '../drivers/sim/sim-options.js'
+import { type DeviceConfig, deviceSchema } from './driver-schemas.js'
+
+const hubSchema = z.strictObject({
+  version: integer(1, 1).default(1),
+  gateway: z
+    .strictObject({
+      id: text(64).optional(),
+      sampling_interval_ms: integer(1, 3_600_000).default(100),
+      /** The original's queue length; 0 meant "unbounded". */
+      queue_size: integer(0, 2 ** 24).default(0),
+      local_storage: flag().default(true),
+      redis_publish: flag().default(true),
+      task_type: text(64).default('telemetry.analyze'),
+    })
+    .prefault({}),
+  redis: redisSchema,
+  store: storeSchema,
+  ring: z
+    .strictObject({
+      slots: integer(64, 2 ** 24).optional(),
+      raw_bytes: byteSize(4096, 2 ** 28).default(2 ** 20),
+      workers: integer(1, 16).default(1),
+    })
+    .prefault({}),
+  batch: z
+    .strictObject({
+      max_samples: integer(1, 65_536).default(4096),
+      max_bytes: byteSize(512, 2 ** 22).default(65_300),
+      max_age_ms: durationMs(0, 60_000).default(2),
+      in_flight: integer(1, 64).default(8),
+    })
+    .prefault({}),
+  overflow: oneOf('refuse-newest', 'slow-driver').default('refuse-newest'),
+  max_series: integer(1, 2 ** 20).default(65_536),
+  devices: z.record(text(128), deviceSchema).default({}),
+  http: httpSchema(8080),
+  log: logSchema,
+})
+
+const HUB_SPEC: ProgramSpec<typeof hubSchema> = {
+  name: 'hub',
+  summary: 'Reads sensors and stores their samples for the processors. Without devices it simulates one.',
+  schema: hubSchema,
+  flags: STORE_FLAGS,
+  env: [
+    ...STORE_ENV,
+    { name: 'NUM_WORKERS', path: ['ring', 'workers'] },
+    { name: 'HUB_PORT', path: ['http', 'port'] },
+    { name: 'HUB_ID', path: ['gateway', 'id'] },
+    { name: 'SAMPLING_INTERVAL_MS', path: ['gateway', 'sampling_interval_ms'] },
+  ],
+  iniAliases: {
+    sampling_interval_ms: ['gateway', 'sampling_interval_ms'],
+    queue_size: ['gateway', 'queue_size'],
+    log_level: ['log', 'level'],
+  },
+}
+
+export interface HubOptions {
+  id: string
+  store: Store
+  publish: { mode: 'stream' } | { mode: 'list'; taskType: string }
+  ring: { slots: number; rawBytes: number; workers: number }
+  batch: { maxSamples: number; maxBytes: number; maxAgeMs: number; maxInFlight: number }
+  overflow: 'refuse-newest' | 'slow-driver'
+  maxSeries: number
+  devices: Readonly<Record<string, DeviceConfig>>
+  http: { host: string; port: number; token?: string | undefined }
+  log: z.output<typeof logSchema>
+  /** Things worth saying once at the start. */
+  notes: readonly string[]
+}
+
+const DEFAULT_SLOTS = 65_536
+
+/** @throws TLM_OPTIONS_INVALID */
+export function readHubOptions(argv: readonly string[], env: Readonly<Record<string, string | undefined>>) {
+  const command = readProgramOptions(HUB_SPEC, argv, env)
+  return command.kind === 'print' ? command : { ...command, options: resolve(command.options) }
+}
+
+function resolve(raw: z.output<typeof hubSchema>): HubOptions {
+  requireTokenBeyondLoopback(raw.http, isLoopback(raw.http.host))
+  const notes: string[] = []
+  const store = chooseStore({ ...raw.redis, enabled: raw.gateway.redis_publish ? raw.redis.enabled : false }, raw.store)
+  const isList = raw.redis.mode === 'list' && store.kind === 'redis'
+  if (raw.redis.mode === 'list' && !isList) notes.push('redis.mode list needs Redis: batches go to the embedded store')
+  return {
+    id: raw.gateway.id ?? hostname().slice(0, 64),
+    store,
+    publish: isList ? { mode: 'list', taskType: raw.gateway.task_type } : { mode: 'stream' },
+    ring: { slots: slotsOf(raw), rawBytes: raw.ring.raw_bytes, workers: raw.ring.workers },
+    batch: {
+      maxSamples: raw.batch.max_samples,
+      maxBytes: raw.batch.max_bytes,
+      maxAgeMs: raw.batch.max_age_ms,
+      maxInFlight: raw.batch.in_flight,
+    },
+    overflow: raw.overflow,
+    maxSeries: raw.max_series,
+    devices: devicesOf(raw),
+    http: raw.http,
+    log: raw.log,
+    notes,
+  }
+}
+
+/** Slots are a power of two: the next one above what was asked for. */
+function slotsOf({ ring, gateway }: z.output<typeof hubSchema>): number {
+  const wanted = ring.slots ?? (gateway.queue_size === 0 ? DEFAULT_SLOTS : gateway.queue_size)
+  return 2 ** Math.ceil(Math.log2(Math.max(64, wanted)))
+}
+
+/** Without devices there is one simulated one, as the original had; its interval is the gateway's. */
+function devicesOf({ devices, gateway }: z.output<typeof hubSchema>): Record<string, DeviceConfig> {
+  if (Object.keys(devices).length === 0) {
+    const options = { ...SIM_DEFAULTS, intervalMs: gateway.sampling_interval_ms }
+    const device = { priority: 'normal' as const, overflow: undefined, policy: {} }
+    return { sim: { driver: 'sim', device, options, usesDefaultInterval: true } }
+  }
+  const withInterval = ([name, config]: [string, DeviceConfig]): [string, DeviceConfig] =>
+    config.driver === 'sim' && config.usesDefaultInterval
+      ? [name, { ...config, options: { ...config.options, intervalMs: gateway.sampling_interval_ms } }]
+      : [name, config]
+  return Object.fromEntries(Object.entries(devices).map(withInterval))
+}

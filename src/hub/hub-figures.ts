@@ -1,0 +1,41 @@
+/** What the hub says of itself at one moment: the one source of REST bodies, metrics and the terminal's lines. */
+export interface HubFigures {
+  ledger: HubLedger
+  /** The newest accepted sample. */
+  latest: { device: string; channel: string; sequence: number; value: number; unit: string } | undefined
+  /** Samples in the rings. */
+  queueDepth: number
+  /** Reading to stored. */
+  latencyP50Ms: number
+  latencyP99Ms: number
+  uptimeSeconds: number
+  batches: {
+    stored: number
+    duplicate: number
+    retried: number
+    inFlight: number
+    bytes: number
+    meanLatencyMs: number
+  }
+  /** Drain workers. */
+  workers: number
+  workerRestarts: number
+  isStoreUp: boolean
+  /** Input that gave no sample, by device and reason. */
+  rejected: readonly { device: string; reason: string; count: number }[]
+}
+
+/** In samples; `accepted = delivered + inFlight + dropped` at every moment, see {@link imbalanceOf}. */
+export interface HubLedger {
+  /** Taken from drivers, whether or not the ring had room. */
+  accepted: number
+  delivered: number
+  inFlight: number
+  dropped: number
+  droppedBy: Readonly<Record<string, number>>
+}
+
+/** 0 when every accepted sample is accounted for. */
+export function imbalanceOf({ accepted, delivered, inFlight, dropped }: HubLedger): number {
+  return accepted - delivered - inFlight - dropped
+}
