@@ -1,10 +1,10 @@
-# Two targets: `hub` for gateways (with the packages for serial, I2C and SPI) and `processor` for compute nodes (without).
+# Two targets: `hub` for gateways (serial, I2C and SPI compiled) and `processor` for compute nodes (nothing compiled).
 ARG NODE_VERSION=22
 
 FROM node:${NODE_VERSION}-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --omit=optional --ignore-scripts --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN npx tsc -b native-free-core workers src
 
@@ -17,7 +17,8 @@ RUN npm ci --omit=dev --no-audit --no-fund
 FROM node:${NODE_VERSION}-bookworm-slim AS processor-packages
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --omit=optional --no-audit --no-fund
+# Prebuilt binaries come as packages of their own, so nothing is compiled and no install script runs.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:${NODE_VERSION}-bookworm-slim AS runtime
 ENV NODE_ENV=production HTTP_HOST=0.0.0.0 TELEMETRY_DATA=/data
