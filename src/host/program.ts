@@ -1,17 +1,26 @@
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
 import type { Service } from '#core/lifecycle/service'
 import type { Logger } from './logger.js'
+import { ParentChannel } from './parent-channel.js'
 
 /** How long a program may take to end after SIGINT or SIGTERM. */
 const STOP_DEADLINE_MS = 4_000
+
+/** A service that can be a whole program. */
+export interface Program<Figures> extends Service {
+  /** Where its REST API answers; known once started. */
+  readonly url: string
+  figures(): Figures
+}
 
 /**
  * Runs a service until SIGINT, SIGTERM or a failure; a second signal ends the program at once.
  *
  * Sets the exit code: 0 after an orderly end, else that of the error's code.
  */
-export async function runProgram(service: Service, log: Logger): Promise<void> {
+export async function runProgram<Figures>(service: Program<Figures>, log: Logger): Promise<void> {
   let stopping = false
+  const parent = new ParentChannel(() => service.figures())
   const stop = async (reason: string) => {
     if (stopping) process.exit(130)
     stopping = true
@@ -27,6 +36,7 @@ export async function runProgram(service: Service, log: Logger): Promise<void> {
       log.error({ err: error }, 'stop failed')
       process.exitCode = 1
     }
+    await parent.close()
     clearTimeout(overdue)
     log.flush()
     process.exit()
@@ -35,6 +45,7 @@ export async function runProgram(service: Service, log: Logger): Promise<void> {
   process.on('SIGTERM', () => void stop('SIGTERM'))
   try {
     await service.start()
+    parent.open(service.url, () => void stop('parent ended'))
   } catch (error) {
     reportFatal(error)
     log.fatal({ code: error instanceof TelemetryError ? error.code : undefined }, messageOf(error))
