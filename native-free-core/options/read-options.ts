@@ -51,8 +51,9 @@ function describe(issue: z.core.$ZodIssue, schema: z.ZodType, sources: readonly 
     return issue.keys.map((key) => unknownKey([...path, key], known, sources))
   }
   const source = sourceOf(path, sources)
-  const missing = issue.input === undefined
-  const reason = missing ? `missing, ${issue.message}` : `${issue.message}, got ${show(issue.input, path)}`
+  const input = isTree(issue.input) && issue.code === 'invalid_union' ? issue.input[path.at(-1)!] : issue.input
+  const missing = input === undefined
+  const reason = missing ? `missing, ${issue.message}` : `${issue.message}, got ${show(input, path)}`
   const fix = missing ? `add ${path.at(-1)}` : 'write a value of that kind'
   return [{ severity: 'error', origin: source?.originOf(path) ?? 'options', key: path.join('.'), reason, fix, path }]
 }

@@ -120,7 +120,9 @@ const line = z
   })
 
 /** One device of a file, checked and with its defaults. */
-export const deviceSchema = z.discriminatedUnion('driver', [sim, replay, line])
+export const deviceSchema = z.discriminatedUnion('driver', [sim, replay, line], {
+  error: 'expected one of sim, replay, line',
+})
 export type DeviceConfig = z.output<typeof deviceSchema>
 
 interface RawDevice {

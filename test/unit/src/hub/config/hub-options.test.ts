@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { TelemetryError } from '#core/errors/telemetry-error'
+import { type HubOptions, readHubOptions } from '#src/hub/config/hub-options'
+import { repositoryFile } from '#test/support/repository'
+
+const directory = mkdtempSync(join(tmpdir(), 'telemetryhub-config-'))
+after(() => rmSync(directory, { recursive: true }))
+
+function file(name: string, text: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return path
+}
+
+function optionsOf(argv: string[], env: Record<string, string> = {}): HubOptions {
+  const command = readHubOptions(argv, env)
+  assert.equal(command.kind, 'run')
+  return (command as { options: HubOptions }).options
+}
+
+function problemsOf(argv: string[], env: Record<string, string> = {}): string {
+  try {
+    readHubOptions(argv, env)
+  } catch (error) {
+    assert.ok(error instanceof TelemetryError)
+    assert.equal(error.code, 'TLM_OPTIONS_INVALID')
+    return error.message
+  }
+  throw new assert.AssertionError({ message: 'The options were taken.' })
+}
+
+describe("the hub's options", () => {
+  it('simulate one device over the embedded store when nothing is said', () => {
+    const options = optionsOf([])
+    assert.equal(options.store.kind, 'embedded')
+    assert.deepEqual(Object.keys(options.devices), ['sim'])
+    assert.deepEqual(options.http, { host: '127.0.0.1', port: 8080 })
+  })
+
+  it("read the seed's sample file with its inline comments", () => {
+    const ini = [
+      '[redis]',
+      'enabled = true',
+      'host = 127.0.0.1',
+      'port = 6379',
+      'queue_name = telemetry:tasks',
+      '',
+      '[gateway]',
+      'sampling_interval_ms = 250',
+      'local_storage = true',
+      'redis_publish = true  # Enable dual mode',
+    ].join('\n')
+    const options = optionsOf(['--config', file('config.ini', ini)])
+    assert.equal(options.store.kind, 'redis')
+    assert.ok(options.store.kind === 'redis' && options.store.redis.queueName === 'telemetry:tasks')
+    assert.ok(options.devices.sim?.driver === 'sim' && options.devices.sim.options.intervalMs === 250)
+  })
+
+  it("read the original's section-less keys; queue_size becomes the ring, a power of two", () => {
+    const options = optionsOf(['--config', file('old.ini', 'Queue_Size = 1000\nlog_level = debug ; x\n')])
+    assert.equal(options.ring.slots, 1024)
+    assert.equal(options.log.level, 'debug')
+  })
+
+  it('let flags win over the environment and the environment over the file', () => {
+    const path = file('hub.yaml', 'redis: { host: from-file, port: 1 }\nlog: { level: warn }\n')
+    const options = optionsOf(['--config', path, '--log-level', 'trace'], {
+      REDIS_HOST: 'from-env',
+      LOG_LEVEL: 'error',
+    })
+    assert.ok(options.store.kind === 'redis')
+    assert.equal(options.store.redis.host, 'from-env')
+    assert.equal(options.store.redis.port, 1)
+    assert.equal(options.log.level, 'trace')
+  })
+
+  it('take a Redis URL with user, password and database', () => {
+    const options = optionsOf(['--redis', 'rediss://ann:p%40ss@redis.example:7000/3'])
+    assert.ok(options.store.kind === 'redis')
+    const { host, port, username, password, db, tls } = options.store.redis
+    assert.deepEqual([host, port, username, password, db, tls], ['redis.example', 7000, 'ann', 'p@ss', 3, true])
+  })
+
+  it('name file, line, key, reason and remedy of every mistake, all at once', () => {
+    const yaml =
+      'redis:\n  prot: 1\ndevices:\n  roof:\n    driver: sim\n    interval_ms: -1\n  b: { driver: lime, path: x }\n'
+    const path = file('bad.yaml', yaml)
+    const lines = problemsOf(['--config', path]).split('\n')
+    assert.equal(lines.length, 3)
+    assert.match(lines.join('\n'), /bad\.yaml:2 redis\.prot: unknown key\. Fix: did you mean port\?/)
+    assert.match(lines.join('\n'), /bad\.yaml:6 devices\.roof\.interval_ms: expected a duration/)
+    assert.match(lines.join('\n'), /bad\.yaml:7 devices\.b\.driver: expected one of sim, replay, line, got "lime"/)
+  })
+
+  it('name the variable or the flag that is wrong', () => {
+    assert.match(problemsOf([], { REDIS_PORT: 'abc' }), /environment variable REDIS_PORT redis\.port: .*got "abc"/)
+    assert.match(problemsOf(['--port', '70000']), /--port http\.port: expected a whole number from 0 to 65535/)
+    assert.match(problemsOf(['--prot', '1']), /Did you mean --port\?/)
+    assert.match(problemsOf(['--config', join(directory, 'none.yaml')]), /there is no such file/)
+  })
+
+  it('refuse to be reachable by others without a token', () => {
+    assert.match(problemsOf(['--host', '0.0.0.0']), /set http\.token/)
+    assert.equal(optionsOf(['--host', '0.0.0.0'], { HTTP_TOKEN: 'secret' }).http.token, 'secret')
+  })
+
+  it('are complete in the file of the demonstration', () => {
+    const options = optionsOf(['--config', repositoryFile('deploy/demo.yaml')])
+    assert.deepEqual(Object.keys(options.devices), ['roof', 'cellar', 'boiler', 'room'])
+  })
+
+  it('print help and version', () => {
+    const help = readHubOptions(['--help'], {})
+    assert.ok(help.kind === 'print' && help.text.includes('--config FILE') && help.text.includes('REDIS_HOST'))
+    const version = readHubOptions(['-v'], {})
+    assert.ok(version.kind === 'print' && /^TelemetryHub \d+\.\d+\.\d+$/.test(version.text))
+  })
+})
