@@ -3,7 +3,7 @@ export interface LineSplitterOptions {
   delimiter: Uint8Array
   /** Longest line without its delimiter, in bytes, at least 1. */
   maxLineBytes: number
-  /** Called once for every line over the limit, before its end is found. */
+  /** Called once for every line over the limit, at the latest when it ends. */
   onLineTooLong: () => void
 }
 
