@@ -121,7 +121,7 @@ export class RingConsumer {
     const limit = Math.max(0, Math.min(max, into.capacity))
     let available = (this.#publishedSeen - this.#next) >>> 0
     if (available < limit) available = this.#refresh()
-    const count = available < limit ? available : limit
+    const count = Math.min(available, limit)
     if (into.raw.size > 0) into.raw.clear()
     into.count = count
     if (this.#copyRows(into, count) !== 0) this.#copyRaw(into, count)

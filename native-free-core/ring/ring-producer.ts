@@ -172,7 +172,7 @@ export class RingProducer {
     const first = this.#published
     let fit = this.capacity - ((first - this.#consumedSeen) >>> 0)
     if (fit < wanted) fit = this.free
-    let count = fit < wanted ? fit : wanted
+    let count = Math.min(fit, wanted)
     if (columns.raw.size === 0) this.#copyRows(columns, from, count)
     else count = this.#copyRowsWithRaw(columns, from, count)
     if (count > 0) this.#publish((first + count) | 0)
