@@ -34,7 +34,7 @@ interface Contender {
   /** Share of the samples: slow contenders carry fewer, the rate is what counts. */
   share: number
   round: Round
-  close(): Promise<unknown> | void
+  close(): unknown
 }
 
 export const bench: Bench = {
