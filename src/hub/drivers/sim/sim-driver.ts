@@ -19,7 +19,7 @@ const CLOCK_STEP_US = 50_000
  * A simulated device on an open-loop schedule: reading k is due, and stamped, k periods after the start, however late
  * it is made; a late device catches up.
  *
- * Cost: about 20 ns per value beside the sink; no allocation per reading.
+ * Cost: no allocation per reading; one core of 2020 keeps up with 10 M values/s into a sink that does nothing.
  * @throws TLM_OPTIONS_INVALID
  */
 export function createSimDriver(options: SimOptions, context: DriverContext): Driver {

@@ -3,7 +3,7 @@ export interface LineSplitterOptions {
   delimiter: Uint8Array
   /** Longest line without its delimiter, in bytes, at least 1. */
   maxLineBytes: number
-  /** Called once for every line over the limit, as soon as that is certain. */
+  /** Called once for every line over the limit, at the latest when it ends. */
   onLineTooLong: () => void
 }
 
@@ -49,8 +49,6 @@ export class LineSplitter {
         const line = this.#isOverlong ? undefined : this.#pending.subarray(0, this.#length - this.#delimiter.length)
         this.#forgetLine()
         if (line !== undefined) return line
-      } else if (!this.#isOverlong && this.#length === this.#limit) {
-        this.#giveLineUp()
       }
     }
     return undefined
@@ -66,7 +64,10 @@ export class LineSplitter {
   }
 
   #append(from: number, to: number): void {
-    if (!this.#isOverlong && this.#length + to - from > this.#limit) this.#giveLineUp()
+    if (!this.#isOverlong && this.#length + to - from > this.#limit) {
+      this.#isOverlong = true
+      this.#onLineTooLong()
+    }
     if (this.#isOverlong) this.#keepTail(from, to)
     else {
       this.#pending.set(this.#chunk.subarray(from, to), this.#length)
@@ -91,11 +92,6 @@ export class LineSplitter {
       if (this.#pending[start + i] !== this.#delimiter[i]) return false
     }
     return true
-  }
-
-  #giveLineUp(): void {
-    this.#isOverlong = true
-    this.#onLineTooLong()
   }
 
   #forgetLine(): void {

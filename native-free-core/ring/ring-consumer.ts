@@ -1,0 +1,209 @@
+import { TelemetryError } from '../errors/telemetry-error.js'
+import type { SampleColumns } from '../model/columns.js'
+import { MAX_RAW_BYTES } from '../model/sample.js'
+import {
+  attachRing,
+  CONSUMED,
+  checkIndices,
+  FLOATS_SHIFT,
+  META,
+  PRIORITY_SHIFT,
+  PUBLISHED,
+  RAW_LENGTH_SHIFT,
+  RAW_START,
+  SEQUENCE,
+  SERIES,
+  SLEEPS,
+  TAKEN_AT,
+  VALUE,
+  WAITING,
+  WORDS_SHIFT,
+} from './layout.js'
+
+/** Loads of PUBLISHED before a sleep: some 10 us, less than a sleep and its wake-up cost both sides. */
+const SPIN_LOADS = 1000
+
+/** `Atomics.waitAsync` as Node 20 has it; the ES2023 library does not describe it. */
+interface AsyncWait {
+  waitAsync(
+    words: Int32Array,
+    index: number,
+    expected: number,
+    timeoutMs: number,
+  ): { async: false; value: string } | { async: true; value: Promise<string> }
+}
+
+/**
+ * The reading end of a ring. Draining copies; only `release` gives slots back. A new consumer starts at the oldest
+ * sample not released, so what a crashed one had drained comes again: repeats are possible, silent loss is not.
+ *
+ * Thread: one thread at a time holds the only consumer of a ring (a drain worker).
+ */
+export class RingConsumer {
+  readonly #control: Int32Array
+  readonly #floats: Float64Array
+  readonly #words: Int32Array
+  readonly #raw: Uint8Array
+  readonly #slots: number
+  /** PUBLISHED as last loaded: may lag, never leads. */
+  #publishedSeen: number
+  /** Next slot to drain. */
+  #next: number
+  /** Equal to the shared CONSUMED, which only this end stores. */
+  #consumed: number
+
+  /** @throws TLM_OPTIONS_INVALID the memory is not a ring or is corrupt */
+  constructor(memory: SharedArrayBuffer) {
+    const { control, floats, words, raw, slots } = attachRing(memory)
+    this.#control = control
+    this.#floats = floats
+    this.#words = words
+    this.#raw = raw
+    this.#slots = slots
+    // ORDER R3: an earlier consumer's last release. Only consumers store it, so it cannot move now.
+    this.#consumed = Atomics.load(control, CONSUMED)
+    this.#next = this.#consumed
+    // ORDER R1: pairs with the store in RingProducer.#publish.
+    this.#publishedSeen = Atomics.load(control, PUBLISHED)
+    checkIndices(this.#publishedSeen, this.#consumed, slots)
+    // ORDER R2: a consumer that died asleep left its number; nobody sleeps now.
+    Atomics.store(control, WAITING, 0)
+  }
+
+  /** Samples published and not yet drained by this consumer; more may be published meanwhile. */
+  get backlog(): number {
+    return this.#refresh()
+  }
+
+  /** Index of the next slot to drain, u32, wraps. */
+  get position(): number {
+    return this.#next >>> 0
+  }
+
+  /**
+   * Blocks until there is something to drain: a bounded spin, then sleep. `false` when `timeoutMs` passed first.
+   *
+   * Thread: workers only; it stops the event loop of the thread that calls it.
+   */
+  wait(timeoutMs: number): boolean {
+    for (let spin = 0; spin < SPIN_LOADS; spin++) if (this.#refresh() > 0) return true
+    this.#announceSleep()
+    // ORDER R2: compares PUBLISHED after WAITING was stored; partner RingProducer.#publish.
+    Atomics.wait(this.#control, PUBLISHED, this.#publishedSeen, timeoutMs)
+    return this.#endSleep()
+  }
+
+  /**
+   * As {@link wait}, but lets the event loop run meanwhile. One wait at a time. The pending wait alone does not keep the
+   * thread alive, nor does it promise to fire its timeout in a thread that nothing else keeps alive.
+   */
+  async waitAsync(timeoutMs: number): Promise<boolean> {
+    if (this.#refresh() > 0) return true
+    this.#announceSleep()
+    const atomics = Atomics as unknown as AsyncWait
+    // ORDER R2: compares PUBLISHED after WAITING was stored; partner RingProducer.#publish.
+    const waiting = atomics.waitAsync(this.#control, PUBLISHED, this.#publishedSeen, timeoutMs)
+    if (waiting.async) await waiting.value
+    return this.#endSleep()
+  }
+
+  /**
+   * Copies the samples after the last drained one into rows `0..n-1` of `into`, whose former rows are gone. They stay
+   * in the ring until released.
+   *
+   * Cost: one load of a shared word when fewer than `max` samples are known to be there; allocates for raw bytes only.
+   *
+   * @param max most samples, default and upper bound the rows of `into`
+   * @returns how many, also in `into.count`; 0 when there is nothing
+   * @throws TLM_INVARIANT_BROKEN a slot is corrupt
+   */
+  drain(into: SampleColumns, max: number = into.capacity): number {
+    const limit = Math.max(0, Math.min(max, into.capacity))
+    let available = (this.#publishedSeen - this.#next) >>> 0
+    if (available < limit) available = this.#refresh()
+    const count = Math.min(available, limit)
+    if (into.raw.size > 0) into.raw.clear()
+    into.count = count
+    if (this.#copyRows(into, count) !== 0) this.#copyRaw(into, count)
+    this.#next = (this.#next + count) | 0
+    return count
+  }
+
+  /**
+   * Gives the oldest `samples` drained samples, and their raw bytes, back to the producer.
+   *
+   * @throws TLM_INVARIANT_BROKEN more than drained and not yet released
+   */
+  release(samples: number): void {
+    const held = (this.#next - this.#consumed) >>> 0
+    if (!(samples >= 0 && samples <= held)) {
+      throw new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: cannot release ${samples} samples, ${held} are drained.`)
+    }
+    if (samples === 0) return
+    this.#consumed = (this.#consumed + samples) | 0
+    // ORDER R3, slots before CONSUMED: they were copied before; the producer loads it before it overwrites them.
+    Atomics.store(this.#control, CONSUMED, this.#consumed)
+  }
+
+  /** Copies the columns; the result is 0 when no row has raw bytes. */
+  #copyRows(into: SampleColumns, count: number): number {
+    const { values, takenAtUs, series, sequences, qualities, priorities } = into
+    const floats = this.#floats
+    const words = this.#words
+    const mask = this.#slots - 1
+    let index = this.#next
+    let metas = 0
+    for (let row = 0; row < count; row++) {
+      const slot = index & mask
+      const float = slot << FLOATS_SHIFT
+      const word = slot << WORDS_SHIFT
+      const meta = words[word + META]
+      metas |= meta
+      values[row] = floats[float + VALUE]
+      takenAtUs[row] = floats[float + TAKEN_AT]
+      series[row] = words[word + SERIES]
+      sequences[row] = words[word + SEQUENCE]
+      qualities[row] = meta // a byte array keeps the low eight bits
+      priorities[row] = meta >>> PRIORITY_SHIFT
+      index = (index + 1) | 0
+    }
+    return metas >>> RAW_LENGTH_SHIFT
+  }
+
+  #copyRaw(into: SampleColumns, count: number): void {
+    for (let row = 0; row < count; row++) {
+      const word = ((this.#next + row) & (this.#slots - 1)) << WORDS_SHIFT
+      const length = this.#words[word + META] >>> RAW_LENGTH_SHIFT
+      if (length === 0) continue
+      if (length > Math.min(MAX_RAW_BYTES, this.#raw.length)) {
+        throw new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: a slot claims ${length} raw bytes.`, { length })
+      }
+      const start = this.#words[word + RAW_START] & (this.#raw.length - 1)
+      const head = Math.min(length, this.#raw.length - start)
+      const bytes = new Uint8Array(length)
+      bytes.set(this.#raw.subarray(start, start + head))
+      if (head < length) bytes.set(this.#raw.subarray(0, length - head), head)
+      into.raw.set(row, bytes)
+    }
+  }
+
+  #refresh(): number {
+    // ORDER R1: loaded before slots and raw bytes are read; pairs with the store in RingProducer.#publish.
+    this.#publishedSeen = Atomics.load(this.#control, PUBLISHED)
+    return (this.#publishedSeen - this.#next) >>> 0
+  }
+
+  /** Afterwards the caller waits while PUBLISHED is still what made the ring look empty. */
+  #announceSleep(): void {
+    // ORDER R4: a number no earlier sleep had; 0 means awake and is skipped at the wrap.
+    const sleep = (Atomics.add(this.#control, SLEEPS, 1) + 1) | 0 || 1
+    // ORDER R2, WAITING before the wait() compares PUBLISHED: pairs with the load in RingProducer.#publish.
+    Atomics.store(this.#control, WAITING, sleep)
+  }
+
+  #endSleep(): boolean {
+    // ORDER R4: awake; a producer that saw this sleep fails to clear it and does not notify in vain.
+    Atomics.store(this.#control, WAITING, 0)
+    return this.#refresh() > 0
+  }
+}

@@ -1,0 +1,274 @@
+import { TelemetryError } from '../errors/telemetry-error.js'
+import type { SampleColumns } from '../model/columns.js'
+import type { Priority } from '../model/priority.js'
+import type { Quality } from '../model/quality.js'
+import { MAX_RAW_BYTES, type Sample } from '../model/sample.js'
+import {
+  attachRing,
+  CONSUMED,
+  checkIndices,
+  FLOATS_SHIFT,
+  META,
+  PRIORITY_SHIFT,
+  PUBLISHED,
+  RAW_LENGTH_SHIFT,
+  RAW_START,
+  SEQUENCE,
+  SERIES,
+  TAKEN_AT,
+  VALUE,
+  WAITING,
+  WORDS_SHIFT,
+} from './layout.js'
+
+/**
+ * The writing end of a ring. A refused sample leaves the ring unchanged: what happens to it is the caller's overflow
+ * policy, not the ring's. Nothing here blocks or allocates, so a driver may publish inside its read callback.
+ *
+ * Thread: one thread at a time holds the only producer of a ring (the hub's main thread).
+ */
+export class RingProducer {
+  /** Slots of the ring. */
+  readonly capacity: number
+  readonly #control: Int32Array
+  readonly #floats: Float64Array
+  readonly #words: Int32Array
+  readonly #raw: Uint8Array
+  readonly #mask: number
+  readonly #rawMask: number
+  /** Equal to the shared PUBLISHED, which only this end stores. */
+  #published: number
+  /** CONSUMED as last loaded: never ahead of the shared word, so the ring never looks emptier than it is. */
+  #consumedSeen: number
+  /** Where the next raw bytes begin, and where the oldest not yet released begin; both count and wrap like indices. */
+  #rawEnd: number
+  #rawStartSeen: number
+
+  /** @throws TLM_OPTIONS_INVALID the memory is not a ring or is corrupt */
+  constructor(memory: SharedArrayBuffer) {
+    const { control, floats, words, raw, slots } = attachRing(memory)
+    this.capacity = slots
+    this.#control = control
+    this.#floats = floats
+    this.#words = words
+    this.#raw = raw
+    this.#mask = slots - 1
+    this.#rawMask = raw.length - 1
+    // ORDER R1, R3: as any other load of these two; an earlier producer's slots are seen whole.
+    this.#published = Atomics.load(control, PUBLISHED)
+    this.#consumedSeen = Atomics.load(control, CONSUMED)
+    checkIndices(this.#published, this.#consumedSeen, slots)
+    const isEmpty = this.#published === this.#consumedSeen
+    const last = ((this.#published - 1) & this.#mask) << WORDS_SHIFT
+    // With nothing in the ring any beginning will do, because slots carry their own rawStart.
+    this.#rawEnd = isEmpty ? this.#published : (words[last + RAW_START] + (words[last + META] >>> RAW_LENGTH_SHIFT)) | 0
+    this.#rawStartSeen = this.#rawStartAt(this.#consumedSeen, this.#published)
+  }
+
+  /** Samples published and not yet released; the consumer may have released more meanwhile. */
+  get backlog(): number {
+    // ORDER R3: refreshes what tryPublish may overwrite; pairs with the store in RingConsumer.release.
+    this.#consumedSeen = Atomics.load(this.#control, CONSUMED)
+    return (this.#published - this.#consumedSeen) >>> 0
+  }
+
+  /** Slots that can be published to now, at least. */
+  get free(): number {
+    return this.capacity - this.backlog
+  }
+
+  /**
+   * Publishes one sample; `false`, changing nothing, when slots or raw bytes do not suffice now.
+   *
+   * Cost: one store and one load of shared words; one more load when the ring looks full.
+   *
+   * @throws TLM_OPTIONS_INVALID its raw bytes could never fit
+   */
+  tryPublish(sample: Sample): boolean {
+    const next = this.#published
+    if (((next - this.#consumedSeen) | 0) === this.capacity && this.free === 0) return false
+    const raw = sample.raw
+    const rawStart = this.#rawEnd
+    let meta = sample.quality | (sample.priority << PRIORITY_SHIFT)
+    if (raw !== undefined) {
+      if (!this.#tryCopyRaw(raw, next)) return false
+      meta |= raw.length << RAW_LENGTH_SHIFT
+    }
+    const slot = next & this.#mask
+    const floats = this.#floats
+    const words = this.#words
+    const float = slot << FLOATS_SHIFT
+    const word = slot << WORDS_SHIFT
+    floats[float + VALUE] = sample.value
+    floats[float + TAKEN_AT] = sample.takenAtUs
+    words[word + SERIES] = sample.series
+    words[word + SEQUENCE] = sample.sequence
+    words[word + META] = meta
+    words[word + RAW_START] = rawStart
+    this.#publish((next + 1) | 0)
+    return true
+  }
+
+  /**
+   * Publishes all samples of one reading with one store, or none of them: `false`, changing nothing, when slots or raw
+   * bytes do not suffice now. `raw` travels with the first sample; a reading of no samples publishes nothing.
+   *
+   * @param series `series[i]` measured `values[i]`; all samples get the same time, sequence, quality and priority
+   * @throws TLM_OPTIONS_INVALID the lengths differ, or the reading or its raw bytes could never fit
+   */
+  tryPublishReading(
+    takenAtUs: number,
+    series: ArrayLike<number>,
+    values: ArrayLike<number>,
+    sequence: number,
+    quality: Quality,
+    priority: Priority,
+    raw?: Uint8Array,
+  ): boolean {
+    const count = series.length
+    if (count !== values.length) throw invalid(`a reading has ${count} series but ${values.length} values`)
+    if (count > this.capacity)
+      throw invalid(`a reading of ${count} samples cannot fit a ring of ${this.capacity} slots`)
+    if (count === 0) return true
+    const first = this.#published
+    if (this.capacity - ((first - this.#consumedSeen) >>> 0) < count && this.free < count) return false
+    let rawStart = this.#rawEnd
+    let meta = quality | (priority << PRIORITY_SHIFT)
+    if (raw !== undefined) {
+      if (!this.#tryCopyRaw(raw, first)) return false
+      meta |= raw.length << RAW_LENGTH_SHIFT
+    }
+    const floats = this.#floats
+    const words = this.#words
+    const mask = this.#mask
+    for (let i = 0; i < count; i++) {
+      const slot = (first + i) & mask
+      const float = slot << FLOATS_SHIFT
+      const word = slot << WORDS_SHIFT
+      floats[float + VALUE] = values[i]
+      floats[float + TAKEN_AT] = takenAtUs
+      words[word + SERIES] = series[i]
+      words[word + SEQUENCE] = sequence
+      words[word + META] = meta
+      words[word + RAW_START] = rawStart
+      meta &= (1 << RAW_LENGTH_SHIFT) - 1
+      rawStart = this.#rawEnd
+    }
+    this.#publish((first + count) | 0)
+    return true
+  }
+
+  /**
+   * Publishes rows `from..to-1` in order with one store, as many as fit now.
+   *
+   * @returns how many went in, from `from` on; the rest was refused
+   * @throws TLM_OPTIONS_INVALID the rows are not in the columns, or the raw bytes of the first refused row could never fit
+   */
+  tryPublishMany(columns: SampleColumns, from: number, to: number): number {
+    if (!(from >= 0 && from <= to && to <= columns.capacity)) {
+      throw invalid(`rows ${from}..${to} do not lie within ${columns.capacity} rows`)
+    }
+    const wanted = to - from
+    const first = this.#published
+    let fit = this.capacity - ((first - this.#consumedSeen) >>> 0)
+    if (fit < wanted) fit = this.free
+    let count = Math.min(fit, wanted)
+    if (columns.raw.size === 0) this.#copyRows(columns, from, count)
+    else count = this.#copyRowsWithRaw(columns, from, count)
+    if (count > 0) this.#publish((first + count) | 0)
+    return count
+  }
+
+  #copyRows(columns: SampleColumns, from: number, count: number): void {
+    const { values, takenAtUs, series, sequences, qualities, priorities } = columns
+    const floats = this.#floats
+    const words = this.#words
+    const mask = this.#mask
+    const rawStart = this.#rawEnd
+    let index = this.#published
+    for (let row = from; row < from + count; row++) {
+      const slot = index & mask
+      const float = slot << FLOATS_SHIFT
+      const word = slot << WORDS_SHIFT
+      floats[float + VALUE] = values[row]
+      floats[float + TAKEN_AT] = takenAtUs[row]
+      words[word + SERIES] = series[row]
+      words[word + SEQUENCE] = sequences[row]
+      words[word + META] = qualities[row] | (priorities[row] << PRIORITY_SHIFT)
+      words[word + RAW_START] = rawStart
+      index = (index + 1) | 0
+    }
+  }
+
+  #copyRowsWithRaw(columns: SampleColumns, from: number, count: number): number {
+    const first = this.#published
+    for (let done = 0; done < count; done++) {
+      const bytes = columns.raw.get(from + done)
+      if (bytes !== undefined && done > 0 && bytes.length > Math.min(MAX_RAW_BYTES, this.#raw.length)) return done
+      const rawStart = this.#rawEnd
+      if (bytes !== undefined && !this.#tryCopyRaw(bytes, (first + done) | 0)) return done
+      const row = from + done
+      const slot = (first + done) & this.#mask
+      const word = slot << WORDS_SHIFT
+      this.#floats[(slot << FLOATS_SHIFT) + VALUE] = columns.values[row]
+      this.#floats[(slot << FLOATS_SHIFT) + TAKEN_AT] = columns.takenAtUs[row]
+      this.#words[word + SERIES] = columns.series[row]
+      this.#words[word + SEQUENCE] = columns.sequences[row]
+      this.#words[word + META] =
+        columns.qualities[row] |
+        (columns.priorities[row] << PRIORITY_SHIFT) |
+        ((bytes?.length ?? 0) << RAW_LENGTH_SHIFT)
+      this.#words[word + RAW_START] = rawStart
+    }
+    return count
+  }
+
+  /** Copies `bytes` into the arena for the slot `next`; `false`, changing nothing, when they do not fit now. */
+  #tryCopyRaw(bytes: Uint8Array, next: number): boolean {
+    const size = this.#raw.length
+    const length = bytes.length
+    if (length > MAX_RAW_BYTES) throw invalid(`raw bytes of a sample are at most ${MAX_RAW_BYTES}, got ${length}`)
+    if (length > size) throw invalid(`${length} raw bytes for a ring without room for any: create it with rawBytes > 0`)
+    if (size - ((this.#rawEnd - this.#rawStartSeen) >>> 0) < length) {
+      // ORDER R3: raw bytes are read before CONSUMED is stored, like their slot (RingConsumer.release).
+      this.#consumedSeen = Atomics.load(this.#control, CONSUMED)
+      this.#rawStartSeen = this.#rawStartAt(this.#consumedSeen, next)
+      if (size - ((this.#rawEnd - this.#rawStartSeen) >>> 0) < length) return false
+    }
+    const at = this.#rawEnd & this.#rawMask
+    const beforeWrap = size - at
+    if (length <= beforeWrap) this.#raw.set(bytes, at)
+    else {
+      this.#raw.set(bytes.subarray(0, beforeWrap), at)
+      this.#raw.set(bytes.subarray(beforeWrap), 0)
+    }
+    this.#rawEnd = (this.#rawEnd + length) | 0
+    return true
+  }
+
+  /** Where the raw bytes of the oldest unreleased slot begin; slots up to `next` are written, by this end. */
+  #rawStartAt(consumed: number, next: number): number {
+    return consumed === next ? this.#rawEnd : this.#words[((consumed & this.#mask) << WORDS_SHIFT) + RAW_START]
+  }
+
+  #publish(next: number): void {
+    this.#published = next
+    const control = this.#control
+    // ORDER R1, slots before PUBLISHED: whoever loads the new count (RingConsumer.#refresh) sees the slots whole.
+    Atomics.store(control, PUBLISHED, next)
+    // ORDER R2, PUBLISHED before WAITING: either this load sees the sleeper, or its wait() sees the new count.
+    const sleep = Atomics.load(control, WAITING)
+    if (sleep !== 0) this.#wake(sleep)
+  }
+
+  #wake(sleep: number): void {
+    // ORDER R4: clears only the sleep seen above; a later sleep began after our PUBLISHED store and has seen it.
+    if (Atomics.compareExchange(this.#control, WAITING, sleep, 0) !== sleep) return
+    // ORDER R2: wakes the wait() on PUBLISHED in RingConsumer.wait or waitAsync.
+    Atomics.notify(this.#control, PUBLISHED, 1)
+  }
+}
+
+function invalid(problem: string): TelemetryError {
+  return new TelemetryError('TLM_OPTIONS_INVALID', `Ring: ${problem}.`)
+}
