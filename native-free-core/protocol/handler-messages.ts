@@ -1,28 +1,43 @@
 /** What the processor's main thread and a handler thread (Piscina) say to each other; both sides import this file. */
 import type { PortableError } from '../errors/telemetry-error.js'
 import type { Finding } from '../model/finding.js'
+import type { SealedBatch } from '../transport/batch-stream.js'
 
-/** One entry as a handler thread gets it. */
-export interface HandlerEntry {
+/**
+ * Entries on their way to a thread: the bodies of all of them lie in one buffer, which is transferred. (A view of a
+ * larger buffer would be cloned with all of it.)
+ */
+export interface PackedEntry {
   id: string
+  /** Where the entry's body lies in `bodies`, in bytes. */
+  offset: number
+  length: number
+}
+
+/** One leased batch as a handler thread gets it. */
+export interface HandlerEntry extends PackedEntry {
   correlationId: string
   /** `*`, or the one handler type that the entry asks for. */
   handler: string
-  body: Uint8Array
 }
 
 /**
- * One run over consecutive entries of one shard, in order. The shard's state is in shared memory; the in-flight rule
- * (one run per shard at a time) makes it the run's own.
+ * `run` of the handler worker: consecutive entries of one shard, in order. The shard's state is in shared memory; the
+ * in-flight rule (one run per shard at a time) makes it the run's own.
+ *
+ * When the run rejects, or its thread ends, the state may be half changed: the owner drops it, settles nothing that came
+ * after its last checkpoint, and begins again from the rows that were saved.
  */
 export interface HandlerRequest {
   shard: number
+  /** May be empty when only a checkpoint is asked for. */
   entries: HandlerEntry[]
+  bodies: Uint8Array
   /** Shared memory of the shard's state; absent on the first run of an owner, who then sends `rows`. */
   state?: SharedArrayBuffer
   /** Saved state of the shard, from which the run builds the shared memory. */
   rows?: ReadonlyMap<string, Uint8Array>
-  /** Ask for the rows changed since the last checkpoint, in {@link HandlerReply.rows}. */
+  /** Ask for the rows changed since the last checkpoint, in {@link HandlerReply.rows}, and for all findings held back. */
   checkpoint: boolean
 }
 
@@ -48,6 +63,7 @@ export interface StoredChunk {
   lastTakenAtUs: number
   /** `device/channel` of every series inside. */
   series: string[]
+  /** A buffer of its own, transferred. */
   body: Uint8Array
 }
 
@@ -61,6 +77,30 @@ export interface HandlerReply {
   rows?: Map<string, Uint8Array>
 }
 
+/** `ingest` of the handler worker: tasks that anybody pushed become sealed batches. */
+export interface IngestRequest {
+  /** Task bodies in order of arrival, see `codec/task-json`. */
+  entries: (PackedEntry & { seq: number })[]
+  bodies: Uint8Array
+  shards: number
+  /** Batches are numbered per `producer.handler.priority`, so that each numbering is of tasks in order of arrival. */
+  producer: string
+  epoch: number
+  /** By {@link highWaterKey}: tasks up to this seq are in the stream already and give nothing. Absent: 0. */
+  highWaterSeqs: ReadonlyMap<string, number>
+}
+
+/** Names one numbering of batches within {@link IngestRequest.highWaterSeqs}. */
+export function highWaterKey(producer: string, shard: number): string {
+  return `${producer}@${shard}`
+}
+
+export interface IngestReply {
+  /** At most one per (shard, priority, handler); `seq` is that of its last task, `after` the known high water. */
+  batches: SealedBatch[]
+  rejected: { id: string; error: PortableError }[]
+}
+
 /** `workerData` of a handler thread. */
 export interface HandlerWorkerData {
   handlers: readonly HandlerSpec[]
@@ -70,7 +110,7 @@ export interface HandlerWorkerData {
 export interface HandlerSpec {
   /** E.g. `telemetry.alert`. */
   type: string
-  /** Options of that handler, already checked by its own reader in the main thread. */
+  /** Options of that handler, already checked by `readHandlerOptions` in the main thread; a user's handler checks its own. */
   options: Readonly<Record<string, unknown>>
   /** `file:` URL of a module with a user's handler; absent for the built-in ones. */
   moduleUrl?: string

@@ -19,6 +19,8 @@ export interface SealedBatch extends BatchHeader {
   shard: number
   priority: Priority
   handler: HandlerSelector
+  /** The batch before this one in its numbering: the store must have seen that and none later. Absent: `seq - 1`. */
+  after?: number
   /** Number of samples in `body`. */
   samples: number
   /** Earliest `takenAtUs` in the batch. */
@@ -28,12 +30,13 @@ export interface SealedBatch extends BatchHeader {
 }
 
 /**
- * What became of one appended batch.
+ * What became of one appended batch. The store keeps, per (producer, epoch, shard), the highest seq it has stored: its
+ * high water, 0 before the first.
  *
- * - `stored`: durable as far as the store promises.
- * - `duplicate`: `(epoch, seq)` was already stored; nothing was added.
- * - `gap`: the store has not seen `seq - 1` of this epoch: an earlier batch was refused, or the store went back in
- *   time. Nothing was added; send again from `highWaterSeq + 1`, or with `rebase` when those are gone.
+ * - `stored`: the high water was `after`; durable as far as the store promises.
+ * - `duplicate`: the high water is `seq` or more; nothing was added.
+ * - `gap`: the high water is another one: an earlier batch was refused, or the store went back in time. Nothing was
+ *   added; send again what comes after `highWaterSeq`, or, when that is gone (count it), the rest with `after` set to it.
  * - `unavailable`: nothing is known, the batch may be stored: send again, `duplicate` tells.
  * - `refused`: certainly not stored. `full` passes with time, `misconfigured` needs an operator.
  */
@@ -48,17 +51,13 @@ export type AppendOutcome =
 export interface BatchProducer {
   readonly shards: number
   /**
-   * Appends in order, pipelined; never throws for a store that fails, the outcomes say it.
+   * Appends in order, pipelined; never throws for a store that fails, the outcomes say it. May be called again before
+   * the last call has resolved: the calls then apply in the order they were made.
    *
    * @returns one outcome per batch, in the same order
    */
-  append(batches: readonly SealedBatch[], options?: AppendOptions): Promise<AppendOutcome[]>
+  append(batches: readonly SealedBatch[]): Promise<AppendOutcome[]>
   close(): Promise<void>
-}
-
-export interface AppendOptions {
-  /** Accept a gap in the numbering: the missing batches are gone and have been counted as lost by the caller. */
-  rebase?: boolean
 }
 
 /** A batch leased to the shard's owner. */
@@ -92,7 +91,12 @@ export interface SettleResult {
   kind: 'settled' | 'fenced'
 }
 
-/** One shard, owned. All calls throw `TLM_STREAM_UNAVAILABLE` when the store cannot be reached. */
+/**
+ * One shard, owned. All calls throw `TLM_STREAM_UNAVAILABLE` when the store cannot be reached.
+ *
+ * A former owner that was merely paused must not be able to take entries away from the new one, not even by a read that
+ * was under way: its calls find nothing or throw.
+ */
 export interface OwnedShard {
   readonly shard: number
   /** Grows with every change of owner. */
@@ -100,7 +104,8 @@ export interface OwnedShard {
   /** Rows saved by the last settlement of whichever owner. */
   loadState(): Promise<Map<string, Uint8Array>>
   /**
-   * Leases the next entries: first those a former owner left unsettled, then new ones; high priority first.
+   * Leases the next entries: first those a former owner left unsettled, then new ones; high priority first. Entries may
+   * be leased while earlier ones are not settled yet; each is given once to one owner.
    *
    * Waits up to `waitMs` for the first entry; `[]` when none came, or when `signal` aborts.
    */

@@ -15,15 +15,3 @@ export const DEVICE_POLICY_DEFAULTS: Readonly<DevicePolicy> = {
   retryMaxMs: 30_000,
   healthyAfterMs: 10_000,
 }
-
-/**
- * Full jitter (Brooker, AWS Architecture Blog, 2015): devices lost together do not come back together.
- *
- * @param failures failures in a row, from 1
- * @param random in [0, 1)
- * @returns milliseconds, at least 1
- */
-export function retryWaitMs(policy: DevicePolicy, failures: number, random: number): number {
-  const ceiling = Math.min(policy.retryMaxMs, policy.retryBaseMs * 2 ** Math.min(failures - 1, 30))
-  return Math.max(1, Math.round(random * ceiling))
-}

@@ -1,9 +1,10 @@
 import { fromPortableError, type PortableError, TelemetryError, toPortableError } from '#core/errors/telemetry-error'
 import type { Service } from '#core/lifecycle/service'
+import { backoffWaitMs } from '#core/policy/backoff'
 import type { Clock } from '#core/time/clock'
 import type { Driver } from '../drivers/driver.js'
 import { pause } from '../drivers/pause.js'
-import { type DevicePolicy, retryWaitMs } from './device-policy.js'
+import type { DevicePolicy } from './device-policy.js'
 import { type DeviceEvent, type DeviceState, nextState } from './device-state.js'
 
 export interface DeviceTransition {
@@ -215,7 +216,8 @@ export class Device implements Service {
 
   async #waitForNextTry(signal: AbortSignal, onFirstTry: () => void): Promise<void> {
     const { policy, clock, random = Math.random, wait = pause } = this.#options
-    const waitMs = retryWaitMs(policy, this.#failuresInARow, random())
+    const backoff = { baseMs: policy.retryBaseMs, maxMs: policy.retryMaxMs }
+    const waitMs = backoffWaitMs(backoff, this.#failuresInARow, random())
     this.#nextTryAtUs = clock.nowUs() + waitMs * 1000
     this.#move('failed', this.#lastError!.message)
     onFirstTry()

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { TelemetryError } from '#core/errors/telemetry-error'
 import type { Clock } from '#core/time/clock'
 import { Device, type DeviceTransition } from '#src/hub/devices/device'
-import { DEVICE_POLICY_DEFAULTS, type DevicePolicy, retryWaitMs } from '#src/hub/devices/device-policy'
+import { DEVICE_POLICY_DEFAULTS, type DevicePolicy } from '#src/hub/devices/device-policy'
 import type { Driver } from '#src/hub/drivers/driver'
 
 const lost = (details = {}) => new TelemetryError('TLM_BUS_UNAVAILABLE', 'The bus was lost.', details)
@@ -188,13 +188,4 @@ test('stop returns by its deadline although the driver hangs, and tells', async 
   await device.start()
   assert.equal(device.state, 'Measuring')
   await device.stop(1000)
-})
-
-test('waits double up to their bound, and jitter spans them from 1 ms', () => {
-  const policy = { retryBaseMs: 250, retryMaxMs: 30_000, healthyAfterMs: 0 }
-  assert.deepEqual(
-    [1, 2, 8, 100].map((failures) => retryWaitMs(policy, failures, 0.999_999)),
-    [250, 500, 30_000, 30_000],
-  )
-  assert.equal(retryWaitMs(policy, 5, 0), 1)
 })
