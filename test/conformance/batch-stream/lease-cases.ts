@@ -81,11 +81,14 @@ export const leaseCases: Cases = {
     const body = new Uint8Array(1000)
     await store(await fixture.producer(), batches(1, 10, { body }))
     const shard = await fixture.owner()
-    assert.deepEqual(seqs(await shard.lease({ maxEntries: 2, maxBytes: 1e6 }, 0)), [1, 2])
-    assert.deepEqual(seqs(await shard.lease({ maxEntries: 10, maxBytes: 3000 }, 0)), [3, 4, 5])
-    assert.deepEqual(seqs(await shard.lease({ maxEntries: 10, maxBytes: 2999 }, 0)), [6, 7])
-    assert.deepEqual(seqs(await shard.lease({ maxEntries: 10, maxBytes: 10 }, 0)), [8])
-    assert.deepEqual(seqs(await shard.lease(ALL, 0)), [9, 10])
+    const came: number[] = []
+    for (const maxBytes of [2999, 3000, 10, 1e6]) {
+      const some = await shard.lease({ maxEntries: 4, maxBytes }, 0)
+      assert.ok(some.length >= 1 && some.length <= Math.max(1, Math.min(4, Math.floor(maxBytes / 1000))))
+      came.push(...seqs(some))
+    }
+    came.push(...seqs(await leaseAll(shard, { maxEntries: 1, maxBytes: 1e6 })))
+    assert.deepEqual(came, numbers(1, 10))
   },
 
   'each entry is given once, settled or not, also to leases that run at once': async (fixture) => {

@@ -1,0 +1,190 @@
+import { Redis } from 'ioredis'
+import { TelemetryError } from '../../errors/telemetry-error.js'
+import { explain, needsNewConnection, toTelemetryError, troubleOf } from './redis-errors.js'
+import type { RedisOptions } from './redis-options.js'
+import { type RedisScript, runScript, type ScriptArgument } from './redis-script.js'
+
+/** After a failed connection the next one is tried no sooner. */
+const RECONNECT_PAUSE_MS = 50
+
+/**
+ * One connection to Redis that is replaced as a whole when it breaks.
+ *
+ * ioredis is used for one connection at a time and never reconnects by itself: its reconnection resends commands of
+ * which nobody knows whether they were applied, or leaves their promises open for ever. Here a broken connection rejects
+ * all its commands at once, and the next caller opens another. A server that answers nothing for `replyTimeoutMs` while
+ * commands wait (a half-open socket) counts as broken: progress counts, not the duration of one command.
+ */
+export class RedisLink {
+  readonly where: string
+  readonly #options: RedisOptions
+  readonly #name: string
+  readonly #replyTimeoutMs: number
+  readonly #prepare: (client: Redis) => Promise<void>
+  #client: Promise<Redis> | undefined
+  #live: Redis | undefined
+  /** What first went wrong with a connection. */
+  readonly #causes = new WeakMap<Redis, unknown>()
+  #isClosed = false
+
+  /**
+   * @param name shown by `CLIENT LIST`
+   * @param prepare runs on every new connection before anything else does; a rejection refuses the connection
+   */
+  constructor(
+    options: RedisOptions,
+    name: string,
+    replyTimeoutMs: number,
+    prepare: (client: Redis) => Promise<void> = async () => {},
+  ) {
+    this.where = `Redis at ${options.host}:${options.port}`
+    this.#options = options
+    this.#name = name
+    this.#replyTimeoutMs = replyTimeoutMs
+    this.#prepare = prepare
+  }
+
+  /**
+   * The live connection, made if there is none. Callers that ask at the same time get it in the order of their calls.
+   *
+   * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED
+   */
+  client(): Promise<Redis> {
+    if (this.#isClosed) return Promise.reject(this.#closedError())
+    if (this.#client === undefined) {
+      const opening = this.#open()
+      this.#client = opening
+      opening.catch(() => setTimeout(() => this.#forget(opening), RECONNECT_PAUSE_MS).unref())
+    }
+    return this.#client
+  }
+
+  /** Runs a script on the live connection. @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED */
+  async run(script: RedisScript, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+    const client = await this.client()
+    try {
+      return await runScript(client, script, keys, args)
+    } catch (error) {
+      throw this.failure(client, error)
+    }
+  }
+
+  /** Sends a write. @returns why it failed, if it did */
+  async write(send: (client: Redis) => Promise<unknown>): Promise<WriteFailure | undefined> {
+    let client: Redis
+    try {
+      client = await this.client()
+    } catch (error) {
+      return writeFailure(error, this.where)
+    }
+    try {
+      await send(client)
+      return undefined
+    } catch (error) {
+      return this.writeFailure(client, error)
+    }
+  }
+
+  /** The error to throw for a command's; gives up a connection on which the next command would fail, too. */
+  failure(client: Redis, error: unknown): TelemetryError {
+    return this.#isClosed ? this.#closedError() : toTelemetryError(this.#causeOf(client, error), this.where)
+  }
+
+  /** The same for a write whose failure is an outcome. */
+  writeFailure(client: Redis, error: unknown): WriteFailure {
+    return writeFailure(this.#causeOf(client, error), this.where)
+  }
+
+  /** Breaks the connection, if there is one: its commands reject, and the next caller gets a new one. */
+  break(): void {
+    const broken = this.#client
+    this.#client = undefined
+    broken?.then(
+      (client) => client.disconnect(),
+      () => {},
+    )
+  }
+
+  /** Ends the connection for good; commands that wait for a reply reject. */
+  close(): void {
+    this.#isClosed = true
+    this.break()
+  }
+
+  async #open(): Promise<Redis> {
+    const { host, port, username, password, db, tls, commandTimeoutMs } = this.#options
+    const client = new Redis({
+      host,
+      port,
+      username,
+      password,
+      db,
+      ...(tls && { tls: {} }),
+      protocol: 2,
+      connectionName: `telemetryhub:${this.#name}`,
+      disableClientInfo: true,
+      lazyConnect: true,
+      connectTimeout: commandTimeoutMs,
+      socketTimeout: this.#replyTimeoutMs,
+      disconnectTimeout: 100,
+      // The prepare step looks at the server instead; ioredis would wait silently while it loads its data.
+      enableReadyCheck: false,
+      enableOfflineQueue: false,
+      retryStrategy: null,
+    })
+    client.on('error', (error) => {
+      if (!this.#causes.has(client)) this.#causes.set(client, error)
+    })
+    try {
+      await client.connect()
+      // ioredis goes on in database 0 when SELECT fails.
+      if (this.#causes.has(client)) throw this.#causes.get(client)
+      await this.#prepare(client)
+      if (this.#isClosed) throw this.#closedError()
+      if (client.status !== 'ready') throw new Error('Connection is closed.')
+    } catch (error) {
+      client.disconnect()
+      throw this.failure(client, error)
+    }
+    const opened = this.#client
+    client.once('end', () => this.#forget(opened))
+    this.#live = client
+    return client
+  }
+
+  /** The commands of a broken connection only say that it is closed; the connection knows why. */
+  #causeOf(client: Redis, error: unknown): unknown {
+    if (needsNewConnection(error) && client === this.#live) this.break()
+    const saysOnlyClosed =
+      error instanceof Error && /^(Connection is closed|Stream isn't writeable)/.test(error.message)
+    return saysOnlyClosed ? (this.#causes.get(client) ?? error) : error
+  }
+
+  #forget(client: Promise<Redis> | undefined): void {
+    if (this.#client === client) this.#client = undefined
+  }
+
+  #closedError(): TelemetryError {
+    return new TelemetryError('TLM_STREAM_UNAVAILABLE', `${this.where}: this connection was closed by its owner.`)
+  }
+}
+
+/** What an append or a push says when its command failed. */
+export type WriteFailure =
+  | { kind: 'unavailable'; message: string }
+  | { kind: 'refused'; reason: 'full' | 'misconfigured'; message: string }
+
+/** A failed write as a value. A script that Redis did not have is as good as not sent. */
+export function writeFailure(error: unknown, where: string): WriteFailure {
+  if (error instanceof TelemetryError) {
+    const isMisconfigured = error.code === 'TLM_STREAM_MISCONFIGURED'
+    return isMisconfigured
+      ? { kind: 'refused', reason: 'misconfigured', message: error.message }
+      : { kind: 'unavailable', message: error.message }
+  }
+  const trouble = troubleOf(error)
+  const message = explain(error, where)
+  return trouble === 'full' || trouble === 'misconfigured'
+    ? { kind: 'refused', reason: trouble, message }
+    : { kind: 'unavailable', message }
+}
