@@ -130,6 +130,19 @@ export class RingConsumer {
   }
 
   /**
+   * Takes back the newest `samples` drained and not released: they are drained again.
+   *
+   * @throws TLM_INVARIANT_BROKEN more than those
+   */
+  rewind(samples: number): void {
+    const held = (this.#next - this.#consumed) >>> 0
+    if (!(samples >= 0 && samples <= held)) {
+      throw new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: cannot rewind ${samples} samples, ${held} are drained.`)
+    }
+    this.#next = (this.#next - samples) | 0
+  }
+
+  /**
    * Gives the oldest `samples` drained samples, and their raw bytes, back to the producer.
    *
    * @throws TLM_INVARIANT_BROKEN more than drained and not yet released
