@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { TelemetryError } from '../../errors/telemetry-error.js'
 import { explain, needsNewConnection, toTelemetryError, troubleOf } from './redis-errors.js'
@@ -25,6 +26,7 @@ export class RedisLink {
   #live: Redis | undefined
   /** What first went wrong with a connection. */
   readonly #causes = new WeakMap<Redis, unknown>()
+  #notBeforeMs = 0
   #isClosed = false
 
   /**
@@ -54,7 +56,10 @@ export class RedisLink {
     if (this.#client === undefined) {
       const opening = this.#open()
       this.#client = opening
-      opening.catch(() => setTimeout(() => this.#forget(opening), RECONNECT_PAUSE_MS).unref())
+      opening.catch(() => {
+        this.#notBeforeMs = performance.now() + RECONNECT_PAUSE_MS
+        this.#forget(opening)
+      })
     }
     return this.#client
   }
@@ -98,7 +103,7 @@ export class RedisLink {
   /** Breaks the connection, if there is one: its commands reject, and the next caller gets a new one. */
   break(): void {
     const broken = this.#client
-    this.#client = undefined
+    this.#forget(broken)
     broken?.then(
       (client) => client.disconnect(),
       () => {},
@@ -112,6 +117,10 @@ export class RedisLink {
   }
 
   async #open(): Promise<Redis> {
+    // Waiting, not failing at once: a caller that tries again in a loop must not keep the event loop from turning.
+    const pauseMs = this.#notBeforeMs - performance.now()
+    if (pauseMs > 0) await setTimeout(pauseMs)
+    if (this.#isClosed) throw this.#closedError()
     const { host, port, username, password, db, tls, commandTimeoutMs } = this.#options
     const client = new Redis({
       host,
@@ -154,14 +163,15 @@ export class RedisLink {
 
   /** The commands of a broken connection only say that it is closed; the connection knows why. */
   #causeOf(client: Redis, error: unknown): unknown {
-    if (needsNewConnection(error) && client === this.#live) this.break()
-    const saysOnlyClosed =
-      error instanceof Error && /^(Connection is closed|Stream isn't writeable)/.test(error.message)
+    const saysOnlyClosed = error instanceof Error && /^(Connection is closed|Stream isn't writeable)/.test(error.message)
+    if ((saysOnlyClosed || needsNewConnection(error)) && client === this.#live) this.break()
     return saysOnlyClosed ? (this.#causes.get(client) ?? error) : error
   }
 
   #forget(client: Promise<Redis> | undefined): void {
-    if (this.#client === client) this.#client = undefined
+    if (this.#client !== client) return
+    this.#client = undefined
+    this.#live = undefined
   }
 
   #closedError(): TelemetryError {
