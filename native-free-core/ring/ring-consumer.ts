@@ -40,6 +40,8 @@ interface AsyncWait {
  * Thread: one thread at a time holds the only consumer of a ring (a drain worker).
  */
 export class RingConsumer {
+  /** Slots of the ring. */
+  readonly capacity: number
   readonly #control: Int32Array
   readonly #floats: Float64Array
   readonly #words: Int32Array
@@ -60,6 +62,7 @@ export class RingConsumer {
     this.#words = words
     this.#raw = raw
     this.#slots = slots
+    this.capacity = slots
     // ORDER R3: an earlier consumer's last release. Only consumers store it, so it cannot move now.
     this.#consumed = Atomics.load(control, CONSUMED)
     this.#next = this.#consumed

@@ -95,10 +95,11 @@ export class DrainBench {
   /** Runs one worker to its end; `onStep` may throw {@link Killed}. @returns whether it was killed */
   async runWorker(onStep: (step: string) => void = () => {}, stops = true): Promise<boolean> {
     const { shards, maxSamples, maxBytes, maxInFlight } = this.#options
+    const capacity = maxSamples * 2
     const catalogue = new SeriesCatalogue(shards, this.series)
     this.#catalogue = catalogue
     const store = this.store.openProducer()
-    const outletOptions = { store, catalogue, producer: 'hub.r0', epoch: 7, maxBytes, capacity: maxSamples }
+    const outletOptions = { store, catalogue, producer: 'hub.r0', epoch: 7, maxSamples, maxBytes, capacity }
     let isDead = false
     const step = (name: string) => {
       if (isDead) throw new Killed(name)
@@ -122,7 +123,7 @@ export class DrainBench {
         }),
         latency: new LatencyRecorder(),
         clock: systemClock,
-        capacity: maxSamples,
+        capacity,
         maxSamples,
         maxAgeMs: 0,
         maxInFlight,

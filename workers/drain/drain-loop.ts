@@ -15,6 +15,8 @@ import { Signal } from './signal.js'
 /** A series is announced before its first sample is published: it is here as soon as messages are read. */
 const SERIES_WAIT_MS = 5000
 
+const LATENCIES_PER_CHUNK = 256
+
 /** Points between the steps of the journal, where crash tests end the worker. */
 export type DrainStep = 'drained' | 'cut' | 'sealed' | 'sent' | 'settled' | 'released'
 
@@ -26,7 +28,7 @@ export interface DrainLoopOptions {
   breaker: CircuitBreaker
   latency: LatencyRecorder
   clock: Clock
-  /** Most rows of a chunk; at least `maxSamples`. */
+  /** Most rows of a chunk; at least `maxSamples`. More rows than that, when they wait, are split among more shards. */
   capacity: number
   /** So many waiting samples close a chunk, */
   maxSamples: number
@@ -249,16 +251,12 @@ export class DrainLoop {
     }
   }
 
-  /** Readings are runs of equal instants: one entry of the histogram for each. */
+  /** A large chunk is told by some of its samples, evenly spread, each for those around it. */
   #recordLatency({ takenAtUs, count }: SampleColumns): void {
     const { latency, clock } = this.#options
     const nowUs = clock.nowUs()
-    let from = 0
-    for (let row = 1; row <= count; row++) {
-      if (row < count && takenAtUs[row] === takenAtUs[from]) continue
-      latency.record(nowUs - takenAtUs[from], row - from)
-      from = row
-    }
+    const step = Math.ceil(count / LATENCIES_PER_CHUNK)
+    for (let row = 0; row < count; row += step) latency.record(nowUs - takenAtUs[row], Math.min(step, count - row))
   }
 }
 
@@ -272,12 +270,12 @@ function countsOf({ parcels, outcomes, reason }: Chunk) {
     stop: 'closedByStop',
   } as const
   for (let index = 0; index < parcels.length; index++) {
-    const { bytes, isCutByBytes } = parcels[index]
+    const { bytes, closedBy = reason } = parcels[index]
     if (outcomes[index] === 'stored') {
       counts.batchesStored++
       counts.bytesStored += bytes
     } else counts.batchesDuplicate++
-    closed[names[isCutByBytes ? 'bytes' : reason]]++
+    closed[names[closedBy]]++
   }
   return { ...counts, ...closed }
 }

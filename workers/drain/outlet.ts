@@ -10,8 +10,8 @@ export interface Parcel {
   after?: number
   readonly samples: number
   readonly bytes: number
-  /** Whether the byte limit closed it, and not the end of the chunk. */
-  readonly isCutByBytes: boolean
+  /** The limit that closed it; absent: it ends with its chunk. */
+  readonly closedBy?: 'samples' | 'bytes' | undefined
 }
 
 /** Where a drain worker's chunks go. Thread: the drain worker's. */

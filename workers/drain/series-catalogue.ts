@@ -4,14 +4,14 @@ import { shardOf } from '#core/model/shard'
 
 /** The hub's series as a drain worker knows them, with the shard of each. Grows, never shrinks. */
 export class SeriesCatalogue {
-  readonly #shards: number
+  readonly shards: number
   readonly #series: SeriesDescriptor[] = []
   #shardOfSeries = new Uint8Array(1024)
   #onGrowth: (() => void)[] = []
 
   /** @param shards 1..64 */
   constructor(shards: number, series: readonly SeriesDescriptor[]) {
-    this.#shards = shards
+    this.shards = shards
     this.add(0, series)
   }
 
@@ -34,7 +34,7 @@ export class SeriesCatalogue {
         larger.set(this.#shardOfSeries)
         this.#shardOfSeries = larger
       }
-      this.#shardOfSeries[id] = shardOf(descriptor.device, this.#shards)
+      this.#shardOfSeries[id] = shardOf(descriptor.device, this.shards)
     }
     for (const resolve of this.#onGrowth.splice(0)) resolve()
   }

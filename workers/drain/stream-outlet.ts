@@ -15,6 +15,8 @@ export interface StreamOutletOptions {
   catalogue: SeriesCatalogue
   producer: string
   epoch: number
+  /** Most samples of a batch. */
+  maxSamples: number
   /** Most bytes of a batch. */
   maxBytes: number
   /** Most rows of a chunk. */
@@ -40,13 +42,14 @@ export class StreamOutlet implements Outlet<BatchParcel> {
   }
 
   cut(columns: SampleColumns, seqs: Float64Array): BatchParcel[] {
-    const { producer, epoch, maxBytes, catalogue } = this.#options
+    const { producer, epoch, maxSamples, maxBytes, catalogue } = this.#options
     const { series, shardOfSeries } = catalogue
     const parcels: BatchParcel[] = []
     for (const { shard, priority, from, to } of this.#sorter.sort(columns, shardOfSeries)) {
       for (let row = from; row < to; ) {
         const header = { producer, epoch, seq: ++seqs[shard] }
-        const encoded = this.#encoder.encode(header, series, columns, this.#sorter.rows, row, to, maxBytes)
+        const end = Math.min(to, row + maxSamples)
+        const encoded = this.#encoder.encode(header, series, columns, this.#sorter.rows, row, end, maxBytes)
         const { body, next, samples, firstTakenAtUs } = encoded
         parcels.push({
           ...header,
@@ -57,7 +60,7 @@ export class StreamOutlet implements Outlet<BatchParcel> {
           firstTakenAtUs,
           body,
           bytes: body.length,
-          isCutByBytes: next < to,
+          closedBy: next < end ? 'bytes' : end < to ? 'samples' : undefined,
         })
         row = next
       }
