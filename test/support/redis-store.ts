@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { afterEach } from 'node:test'
 import { Redis } from 'ioredis'
 import type { AppendOutcome, BatchProducer, SealedBatch } from '#core/transport/batch-stream'
 import type { RedisStreamOptions } from '#core/transport/redis/redis-options'
@@ -7,6 +8,27 @@ import type { RedisStreamOptions } from '#core/transport/redis/redis-options'
 export function queueAt(port: number, options: Partial<RedisStreamOptions> = {}): RedisStreamOptions {
   const connection = { host: '127.0.0.1', port, db: 0, tls: false, queueName: `test:${randomUUID()}` }
   return { ...connection, commandTimeoutMs: 2000, shards: 2, ...options }
+}
+
+interface Resource {
+  close?(): unknown
+  stop?(): unknown
+  disconnect?(): unknown
+}
+
+/** Within `describe`: what is kept is closed after each test, however it ends, the last first. */
+export function keepUntilEnd(): <T extends Resource>(resource: T | Promise<T>) => Promise<T> {
+  const kept: Resource[] = []
+  afterEach(async () => {
+    for (const resource of kept.splice(0).reverse()) {
+      await (resource.close?.() ?? resource.stop?.() ?? resource.disconnect?.())
+    }
+  })
+  return async (resource) => {
+    const opened = await resource
+    kept.push(opened)
+    return opened
+  }
 }
 
 /** A plain client to look at and disturb the server with. */

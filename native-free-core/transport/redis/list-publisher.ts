@@ -1,4 +1,4 @@
-import type { WriteFailure } from './redis-link.js'
+import { toTelemetryError, type WriteFailure, writeFailure } from './redis-errors.js'
 import { RedisLink } from './redis-link.js'
 import { readRedisOptions } from './redis-options.js'
 import { checkServer } from './store-check.js'
@@ -68,8 +68,11 @@ class RedisListPublisher implements ListPublisher {
   async #push(tasks: readonly (Uint8Array | string)[]): Promise<PushResult> {
     for (let next = 0; next < tasks.length; next += TASKS_PER_COMMAND) {
       const values = tasks.slice(next, next + TASKS_PER_COMMAND).map(asArgument)
-      const failure = await this.#link.write((client) => client.rpush(this.#list, ...values))
-      if (failure) return { pushed: next, failure }
+      try {
+        await this.#link.call((client) => client.rpush(this.#list, ...values))
+      } catch (error) {
+        return { pushed: next, failure: writeFailure(toTelemetryError(error, this.#link.where)) }
+      }
     }
     return { pushed: tasks.length }
   }

@@ -76,7 +76,7 @@ export class RedisBatchStream implements BatchStream {
     for (const shard of this.#owned) shard.abandon()
     if (this.#isMember) {
       const { members } = queueKeys(this.#options.queueName)
-      await this.#commands.write((client) => client.zrem(members, this.#holder))
+      await this.#commands.call((client) => client.zrem(members, this.#holder)).catch(() => {})
     }
     this.#commands.close()
   }

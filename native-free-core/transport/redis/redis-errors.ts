@@ -48,28 +48,52 @@ export function troubleOf(error: unknown): RedisTrouble {
   return TROUBLES[firstWord(text)] ?? 'unavailable'
 }
 
+/** Whether the command never left this process: its connection was known to be closed. */
+export function wasNotSent(error: unknown): boolean {
+  return /^Stream isn't writeable/.test(textOf(error))
+}
+
+/** Whether the ACL, or a renamed command, forbids to ask. */
+export function isDenied(error: unknown): boolean {
+  return /^(NOPERM|ERR unknown command)/.test(textOf(error))
+}
+
 /** Whether a new connection is needed before the next command can succeed. */
 export function needsNewConnection(error: unknown): boolean {
   return MOVED_AWAY.test(textOf(error))
 }
 
-/** What went wrong and what to do, in one line; never a password, never the arguments of a command. */
-export function explain(error: unknown, where: string): string {
-  const text = textOf(error)
-  const trouble = troubleOf(error)
-  const tlsFix = TLS_CODE.test(codeOf(error)) && 'check redis.tls, the certificate and NODE_EXTRA_CA_CERTS'
-  const fix = tlsFix || FIXES[firstWord(text)] || (trouble === 'unavailable' && 'start it, or check its address')
-  return `${where}: ${text || codeOf(error)}.${fix ? ` Fix: ${fix}.` : ''}`
-}
-
 /**
- * The error to throw: `TLM_STREAM_MISCONFIGURED` or `TLM_STREAM_UNAVAILABLE`. It carries no cause: ioredis hangs the
- * command's arguments on its errors, and those of AUTH are credentials.
+ * The error to throw: `TLM_STREAM_MISCONFIGURED` or `TLM_STREAM_UNAVAILABLE`, with its {@link RedisTrouble} in
+ * `details.trouble`. It never shows a password or the arguments of a command, and carries no cause: ioredis hangs the
+ * arguments on its errors, and those of AUTH are credentials.
  */
 export function toTelemetryError(error: unknown, where: string): TelemetryError {
   if (error instanceof TelemetryError) return error
-  const code = troubleOf(error) === 'misconfigured' ? 'TLM_STREAM_MISCONFIGURED' : 'TLM_STREAM_UNAVAILABLE'
-  return new TelemetryError(code, explain(error, where))
+  const trouble = troubleOf(error)
+  const code = trouble === 'misconfigured' ? 'TLM_STREAM_MISCONFIGURED' : 'TLM_STREAM_UNAVAILABLE'
+  return new TelemetryError(code, explain(error, trouble, where), { trouble })
+}
+
+/** What an append or a push says when its command failed. */
+export type WriteFailure =
+  | { kind: 'unavailable'; message: string }
+  | { kind: 'refused'; reason: 'full' | 'misconfigured'; message: string }
+
+/** A failed write as a value. Codes without a trouble come from the look at the server that precedes all commands. */
+export function writeFailure({ code, message, details }: TelemetryError): WriteFailure {
+  if (details.trouble === 'full') return { kind: 'refused', reason: 'full', message }
+  return code === 'TLM_STREAM_MISCONFIGURED'
+    ? { kind: 'refused', reason: 'misconfigured', message }
+    : { kind: 'unavailable', message }
+}
+
+/** What went wrong and what to do, in one line. */
+function explain(error: unknown, trouble: RedisTrouble, where: string): string {
+  const text = textOf(error)
+  const tlsFix = TLS_CODE.test(codeOf(error)) && 'check redis.tls, the certificate and NODE_EXTRA_CA_CERTS'
+  const fix = tlsFix || FIXES[firstWord(text)] || (trouble === 'unavailable' && 'start it, or check host, port and tls')
+  return `${where}: ${text || codeOf(error)}.${fix ? ` Fix: ${fix}.` : ''}`
 }
 
 function textOf(error: unknown): string {

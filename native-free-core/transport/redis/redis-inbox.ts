@@ -40,13 +40,10 @@ export class RedisInbox implements TaskInbox {
 
   async backlog(): Promise<number> {
     const { list, arrived, taken } = this.#keys
-    const client = await this.#commands.client()
-    try {
-      const counts = await Promise.all([client.llen(list), client.llen(arrived), client.xlen(taken)])
-      return counts.reduce((sum, count) => sum + count)
-    } catch (error) {
-      throw this.#commands.failure(client, error)
-    }
+    const counts = await this.#commands.call((client) =>
+      Promise.all([client.llen(list), client.llen(arrived), client.xlen(taken)]),
+    )
+    return counts.reduce((sum, count) => sum + count)
   }
 
   /** An owned inbox is not released: its lease runs out. */

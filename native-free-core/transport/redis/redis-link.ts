@@ -1,10 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { TelemetryError } from '../../errors/telemetry-error.js'
-import { explain, needsNewConnection, toTelemetryError, troubleOf } from './redis-errors.js'
+import { needsNewConnection, toTelemetryError, wasNotSent } from './redis-errors.js'
 import type { RedisOptions } from './redis-options.js'
 import { type RedisScript, runScript, type ScriptArgument } from './redis-script.js'
 
+/** What ioredis says for a command whose connection ended: it may have been applied. */
+const CLOSED = 'Connection is closed.'
 /** After a failed connection the next one is tried no sooner. */
 const RECONNECT_PAUSE_MS = 50
 
@@ -64,40 +66,32 @@ export class RedisLink {
     return this.#client
   }
 
-  /** Runs a script on the live connection. @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED */
-  async run(script: RedisScript, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
-    const client = await this.client()
-    try {
-      return await runScript(client, script, keys, args)
-    } catch (error) {
-      throw this.failure(client, error)
-    }
+  /** Runs a script. @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED */
+  run(script: RedisScript, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+    return this.call((client) => runScript(client, script, keys, args))
   }
 
-  /** Sends a write. @returns why it failed, if it did */
-  async write(send: (client: Redis) => Promise<unknown>): Promise<WriteFailure | undefined> {
-    let client: Redis
-    try {
-      client = await this.client()
-    } catch (error) {
-      return writeFailure(error, this.where)
-    }
-    try {
-      await send(client)
-      return undefined
-    } catch (error) {
-      return this.writeFailure(client, error)
+  /**
+   * Sends commands on the live connection; again on a new one when the old one turns out to be closed before anything
+   * was sent (servers close idle connections).
+   *
+   * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED
+   */
+  async call<T>(send: (client: Redis) => Promise<T>): Promise<T> {
+    for (let isRetry = false; ; isRetry = true) {
+      const client = await this.client()
+      try {
+        return await send(client)
+      } catch (error) {
+        const failure = this.failure(client, error)
+        if (isRetry || !wasNotSent(error)) throw failure
+      }
     }
   }
 
   /** The error to throw for a command's; gives up a connection on which the next command would fail, too. */
   failure(client: Redis, error: unknown): TelemetryError {
     return this.#isClosed ? this.#closedError() : toTelemetryError(this.#causeOf(client, error), this.where)
-  }
-
-  /** The same for a write whose failure is an outcome. */
-  writeFailure(client: Redis, error: unknown): WriteFailure {
-    return writeFailure(this.#causeOf(client, error), this.where)
   }
 
   /** Breaks the connection, if there is one: its commands reject, and the next caller gets a new one. */
@@ -150,7 +144,7 @@ export class RedisLink {
       if (this.#causes.has(client)) throw this.#causes.get(client)
       await this.#prepare(client)
       if (this.#isClosed) throw this.#closedError()
-      if (client.status !== 'ready') throw new Error('Connection is closed.')
+      if (client.status !== 'ready') throw new Error(CLOSED)
     } catch (error) {
       client.disconnect()
       throw this.failure(client, error)
@@ -163,7 +157,7 @@ export class RedisLink {
 
   /** The commands of a broken connection only say that it is closed; the connection knows why. */
   #causeOf(client: Redis, error: unknown): unknown {
-    const saysOnlyClosed = error instanceof Error && /^(Connection is closed|Stream isn't writeable)/.test(error.message)
+    const saysOnlyClosed = wasNotSent(error) || (error instanceof Error && error.message === CLOSED)
     if ((saysOnlyClosed || needsNewConnection(error)) && client === this.#live) this.break()
     return saysOnlyClosed ? (this.#causes.get(client) ?? error) : error
   }
@@ -177,24 +171,4 @@ export class RedisLink {
   #closedError(): TelemetryError {
     return new TelemetryError('TLM_STREAM_UNAVAILABLE', `${this.where}: this connection was closed by its owner.`)
   }
-}
-
-/** What an append or a push says when its command failed. */
-export type WriteFailure =
-  | { kind: 'unavailable'; message: string }
-  | { kind: 'refused'; reason: 'full' | 'misconfigured'; message: string }
-
-/** A failed write as a value. A script that Redis did not have is as good as not sent. */
-export function writeFailure(error: unknown, where: string): WriteFailure {
-  if (error instanceof TelemetryError) {
-    const isMisconfigured = error.code === 'TLM_STREAM_MISCONFIGURED'
-    return isMisconfigured
-      ? { kind: 'refused', reason: 'misconfigured', message: error.message }
-      : { kind: 'unavailable', message: error.message }
-  }
-  const trouble = troubleOf(error)
-  const message = explain(error, where)
-  return trouble === 'full' || trouble === 'misconfigured'
-    ? { kind: 'refused', reason: trouble, message }
-    : { kind: 'unavailable', message }
 }

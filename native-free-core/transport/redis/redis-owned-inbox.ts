@@ -1,8 +1,8 @@
+import type { TelemetryError } from '../../errors/telemetry-error.js'
 import type { SettleResult } from '../batch-stream.js'
 import type { InboxEntry, InboxSettlement, OwnedInbox } from '../task-inbox.js'
 import { deadLetterJson } from './dead-letter-json.js'
 import type { InboxKeys } from './keyspace.js'
-import { troubleOf } from './redis-errors.js'
 import { INBOX_RELEASE } from './scripts/inbox-release-v1-k1.js'
 import { INBOX_SETTLE } from './scripts/inbox-settle-v1-k4.js'
 import { INBOX_TAKE } from './scripts/inbox-take-v1-k4.js'
@@ -115,34 +115,28 @@ export class RedisOwnedInbox implements OwnedInbox {
 
   /** Moves one task aside as soon as there is one, or ends with nothing. */
   async #arrive(blockMs: number): Promise<void> {
-    const { reads } = this.#links
-    const client = await reads.client()
+    const move = [this.#keys.list, this.#keys.arrived, 'LEFT', 'RIGHT', blockMs / 1000]
     try {
-      await client.callBuffer('BLMOVE', [this.#keys.list, this.#keys.arrived, 'LEFT', 'RIGHT', blockMs / 1000])
+      await this.#links.reads.call((client) => client.callBuffer('BLMOVE', move))
     } catch (error) {
+      const { code, details } = error as TelemetryError
       if (this.#isLost) return
-      if (troubleOf(error) === 'full') return pause(POLL_MS, undefined)
-      const failure = reads.failure(client, error)
-      if (failure.code === 'TLM_STREAM_MISCONFIGURED') throw failure
+      if (code === 'TLM_STREAM_MISCONFIGURED') throw error
       // The next take, on the other connection, tells whether Redis can be reached.
-      reads.break()
+      if (details.trouble === 'full') await pause(POLL_MS, undefined)
     }
   }
 
   /** Seq and JSON of each task that is to be kept as a dead letter. */
   async #deadLetters(letters: InboxSettlement['deadLetter']): Promise<string[]> {
     if (letters.length === 0) return []
-    const client = await this.#links.commands.client()
-    try {
-      const found = await Promise.all(
-        letters.map(({ id }) => client.callBuffer('XRANGE', [this.#keys.taken, `${id}-0`, `${id}-0`])),
-      )
-      return letters.flatMap(({ id, class: kind, message }, i) => {
-        const [entry] = found[i] as [id: Buffer, fields: Buffer[]][]
-        return entry === undefined ? [] : [id, deadLetterJson(kind, message, Number(entry[1][1]), entry[1][3])]
-      })
-    } catch (error) {
-      throw this.#links.commands.failure(client, error)
-    }
+    const { taken } = this.#keys
+    const found = await this.#links.commands.call((client) =>
+      Promise.all(letters.map(({ id }) => client.callBuffer('XRANGE', [taken, `${id}-0`, `${id}-0`]))),
+    )
+    return letters.flatMap(({ id, class: kind, message }, i) => {
+      const [entry] = found[i] as [id: Buffer, fields: Buffer[]][]
+      return entry === undefined ? [] : [id, deadLetterJson(kind, message, Number(entry[1][1]), entry[1][3])]
+    })
   }
 }

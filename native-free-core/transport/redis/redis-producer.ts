@@ -3,8 +3,8 @@ import { TelemetryError } from '../../errors/telemetry-error.js'
 import { batchId } from '../../model/batch.js'
 import type { AppendOutcome, BatchProducer, SealedBatch } from '../batch-stream.js'
 import { type ShardKeys, shardKeys } from './keyspace.js'
-import { troubleOf } from './redis-errors.js'
-import { type RedisLink, writeFailure } from './redis-link.js'
+import { toTelemetryError, troubleOf, wasNotSent, writeFailure } from './redis-errors.js'
+import type { RedisLink } from './redis-link.js'
 import { APPEND } from './scripts/append-v1-k3.js'
 
 const STORED = -1
@@ -12,7 +12,7 @@ const DUPLICATE = -2
 /** ioredis joins a pipeline into one buffer: this bounds it. */
 const PIPELINE_BYTES = 1 << 20
 
-/** An outcome, or the error of the script's command. */
+/** An outcome, or the error of a batch that was certainly not looked at and can be sent again. */
 type Reply = AppendOutcome | Error
 
 /** Appends over one connection of its own. Thread: whichever opened it. Cost: one script call per batch, pipelined. */
@@ -58,7 +58,8 @@ export class RedisProducer implements BatchProducer {
     try {
       client = await this.#link.client()
     } catch (error) {
-      return batches.map(() => writeFailure(error, this.#link.where))
+      const outcome = writeFailure(toTelemetryError(error, this.#link.where))
+      return batches.map(() => outcome)
     }
     const pipelines: Promise<[error: Error | null, result: unknown][] | null>[] = []
     for (let next = 0; next < batches.length; ) {
@@ -86,25 +87,25 @@ export class RedisProducer implements BatchProducer {
   }
 
   #failed(client: Redis, error: Error): Reply {
-    if (troubleOf(error) === 'no-script') return error
-    return this.#link.writeFailure(client, error)
+    const outcome = writeFailure(this.#link.failure(client, error))
+    return troubleOf(error) === 'no-script' || wasNotSent(error) ? error : outcome
   }
 
   /**
-   * Sends again what met a flushed script cache, and what came to a gap because something before it did. Nothing
-   * overtakes: the high water lets only the next number in.
+   * Sends again what met a flushed script cache or a closed connection, and what came to a gap because something before
+   * it did. Nothing overtakes: the high water lets only the next number in.
    */
   async #repair(batches: readonly SealedBatch[], replies: Reply[], repairsBefore: number): Promise<AppendOutcome[]> {
     let mayBeHeldUp = this.#repairs !== repairsBefore || replies.some(isError)
     for (let tries = 0; tries < 3 && mayBeHeldUp; tries++) {
-      if (replies.some(isError)) await this.#loadScript()
+      if (replies.some((reply) => troubleOf(reply) === 'no-script')) await this.#loadScript()
       const again = replies.flatMap((reply, i) => (isError(reply) || reply.kind === 'gap' ? [i] : []))
       const second = await this.#send(again.map((i) => batches[i]))
       for (const [k, i] of again.entries()) replies[i] = second[k]
       mayBeHeldUp = second.some(isError)
       this.#repairs++
     }
-    return replies.map((reply) => (isError(reply) ? writeFailure(reply, this.#link.where) : reply))
+    return replies.map((reply) => (isError(reply) ? writeFailure(toTelemetryError(reply, this.#link.where)) : reply))
   }
 
   /** A failure shows when the batches are sent again. */

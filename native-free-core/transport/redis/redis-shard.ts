@@ -58,13 +58,8 @@ export class RedisShard implements OwnedShard {
   }
 
   async loadState(): Promise<Map<string, Uint8Array>> {
-    const client = await this.#links.commands.client()
-    let flat: Buffer[]
-    try {
-      flat = (await client.callBuffer('HGETALL', [this.#keys.state])) as Buffer[]
-    } catch (error) {
-      throw this.#links.commands.failure(client, error)
-    }
+    const { state: key } = this.#keys
+    const flat = (await this.#links.commands.call((client) => client.callBuffer('HGETALL', [key]))) as Buffer[]
     const state = new Map<string, Uint8Array>()
     for (let i = 0; i + 1 < flat.length; i += 2) state.set(flat[i].toString(), Uint8Array.from(flat[i + 1]))
     return state

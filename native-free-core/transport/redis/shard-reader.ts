@@ -1,7 +1,7 @@
+import type { TelemetryError } from '../../errors/telemetry-error.js'
 import type { Priority } from '../../model/priority.js'
 import { CarriedEntries, type LeaseLimits } from './carried-entries.js'
 import type { ShardKeys } from './keyspace.js'
-import { troubleOf } from './redis-errors.js'
 import type { RedisLink } from './redis-link.js'
 import { REGROUP } from './scripts/regroup-v1-k5.js'
 import { deliveryKey, type ReadEntry, type ReadReply, readEntry } from './stream-entry.js'
@@ -102,25 +102,22 @@ export class ShardReader {
     await settledOrAborted(reading, signal)
   }
 
-  /** A second try follows at once: the connection may simply have been closed. */
+  /** A second try follows at once: often the connection or the group is gone, and a new one helps. */
   async #read(wanted: readonly Priority[], count: number, until: number, isSecondTry = false): Promise<void> {
     if (this.#mustRegroup) await this.#regroup()
     if (this.#isLost) return
     const blockMs = Math.floor(Math.min(until - performance.now(), MAX_BLOCK_MS))
     const args = ['GROUP', this.#group, CONSUMER, 'COUNT', count, ...(blockMs > 0 ? ['BLOCK', blockMs] : []), 'STREAMS']
     const streams = wanted.map((priority) => this.#keys.streams[priority])
-    // From here on an entry may be on its way that only the group knows of.
-    const client = await this.#links.reads.client()
+    const command = [...args, ...streams, ...streams.map(() => '>')]
     let reply: ReadReply
     try {
-      reply = (await client.callBuffer('XREADGROUP', [...args, ...streams, ...streams.map(() => '>')])) as ReadReply
+      reply = (await this.#links.reads.call((client) => client.callBuffer('XREADGROUP', command))) as ReadReply
     } catch (error) {
       if (this.#isLost) return
+      // Entries may have been on their way, of which only the group knows.
       this.#mustRegroup = true
-      const failure = this.#links.reads.failure(client, error)
-      const mayPass = troubleOf(error) === 'no-group' || failure.code === 'TLM_STREAM_UNAVAILABLE'
-      if (isSecondTry || !mayPass) throw failure
-      this.#links.reads.break()
+      if (isSecondTry || (error as TelemetryError).code === 'TLM_STREAM_MISCONFIGURED') throw error
       return this.#read(wanted, count, until, true)
     }
     if (!this.#isLost && reply !== null) this.#receive(reply)

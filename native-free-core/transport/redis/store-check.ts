@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { TelemetryError } from '../../errors/telemetry-error.js'
 import type { QueueKeys } from './keyspace.js'
-import { troubleOf } from './redis-errors.js'
+import { isDenied } from './redis-errors.js'
 
 /** Version of the keys and scripts of a queue. Those of another version are not touched. */
 const PROTOCOL = 1
@@ -56,7 +56,7 @@ async function readInfo(client: Redis): Promise<Map<string, string> | undefined>
     const text = await client.info('server', 'memory')
     return new Map(text.split('\r\n').map((line) => line.split(':', 2) as [string, string]))
   } catch (error) {
-    if (troubleOf(error) === 'misconfigured') return undefined
+    if (isDenied(error)) return undefined
     throw error
   }
 }

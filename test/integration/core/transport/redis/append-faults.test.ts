@@ -4,7 +4,7 @@ import type { AppendOutcome } from '#core/transport/batch-stream'
 import { openBatchProducer, openBatchStream } from '#core/transport/redis/redis-stream'
 import { ack, batch, batches, leaseAll, numbers, owned, seqs, store } from '#test/conformance/batch-stream-fixture'
 import { startRedis, type TestRedis } from '#test/support/redis-server'
-import { adminOf, appendUntilStored, queueAt } from '#test/support/redis-store'
+import { adminOf, appendUntilStored, keepUntilEnd, queueAt } from '#test/support/redis-store'
 import { TcpProxy } from '#test/support/tcp-proxy'
 
 const LEASE_MS = 60_000
@@ -15,11 +15,12 @@ describe('appending to Redis while it misbehaves', () => {
     redis = await startRedis()
   })
   after(() => redis.stop())
+  const keep = keepUntilEnd()
 
   it('survives a flushed script cache, with calls under way, without a gap', async () => {
     const options = queueAt(redis.port)
-    const admin = await adminOf(redis.port)
-    const producer = await openBatchProducer(options)
+    const admin = await keep(adminOf(redis.port))
+    const producer = await keep(openBatchProducer(options))
     const calls: Promise<AppendOutcome[]>[] = []
     const flushes: Promise<unknown>[] = []
     for (let seq = 1; seq <= 2000; seq += 10) {
@@ -31,20 +32,18 @@ describe('appending to Redis while it misbehaves', () => {
     for (const outcomes of await Promise.all(calls)) {
       for (const outcome of outcomes) assert.deepEqual(outcome, { kind: 'stored' })
     }
-    const stream = await openBatchStream(options, 'holder')
+    const stream = await keep(openBatchStream(options, 'holder'))
     await admin.script('FLUSH')
     const shard = owned(await stream.own(0, LEASE_MS))
     const entries = await leaseAll(shard)
     assert.deepEqual(seqs(entries), numbers(1, 2000))
     await admin.script('FLUSH')
     await ack(shard, entries)
-    for (const closing of [producer, stream]) await closing.close()
-    admin.disconnect()
   })
 
   it('stores every batch once when Redis is killed and restarted in the middle', async () => {
     const options = queueAt(redis.port, { commandTimeoutMs: 500 })
-    const producer = await openBatchProducer(options)
+    const producer = await keep(openBatchProducer(options))
     const body = new Uint8Array(8100)
     const seen = { stored: 0, duplicate: 0, unavailable: 0, gap: 0, refused: 0 }
     let restart: Promise<void> | undefined
@@ -56,43 +55,38 @@ describe('appending to Redis while it misbehaves', () => {
     await restart
     assert.ok(seen.unavailable > 0, JSON.stringify(seen))
     assert.equal(seen.refused, 0)
-    const stream = await openBatchStream(options, 'holder')
+    const stream = await keep(openBatchStream(options, 'holder'))
     const entries = await leaseAll(owned(await stream.own(0, LEASE_MS)), { maxEntries: 200, maxBytes: 1e7 })
     assert.deepEqual(seqs(entries), numbers(1, 3000))
-    for (const closing of [producer, stream]) await closing.close()
   })
 
   it('tells duplicates from new batches when replies were lost', async () => {
     const options = queueAt(redis.port, { commandTimeoutMs: 300 })
-    const proxy = await TcpProxy.start(redis.port)
-    const producer = await openBatchProducer({ ...options, port: proxy.port })
+    const proxy = await keep(TcpProxy.start(redis.port))
+    const producer = await keep(openBatchProducer({ ...options, port: proxy.port }))
     await store(producer, batches(1, 5))
     proxy.dropReplies()
     for (const { kind } of await producer.append(batches(6, 10))) assert.equal(kind, 'unavailable')
     const kinds = (await producer.append(batches(6, 12))).map(({ kind }) => kind)
     assert.deepEqual(kinds, [...Array(5).fill('duplicate'), 'stored', 'stored'])
-    await producer.close()
-    await proxy.stop()
   })
 
   it('ends every append when the connection is cut, and goes on with a new one', async () => {
     const options = queueAt(redis.port)
-    const proxy = await TcpProxy.start(redis.port)
-    const producer = await openBatchProducer({ ...options, port: proxy.port })
+    const proxy = await keep(TcpProxy.start(redis.port))
+    const producer = await keep(openBatchProducer({ ...options, port: proxy.port }))
     const all = batches(1, 1500)
     let outcomes = 0
     await appendUntilStored(producer, all, () => {
       if (++outcomes % 200 === 0) proxy.cut()
     })
-    const stream = await openBatchStream(options, 'holder')
+    const stream = await keep(openBatchStream(options, 'holder'))
     assert.deepEqual(seqs(await leaseAll(owned(await stream.own(0, LEASE_MS)))), numbers(1, 1500))
-    for (const closing of [producer, stream]) await closing.close()
-    await proxy.stop()
   })
 
   it('answers "unavailable" while Redis is away, and stores once it is back', async () => {
-    const own = await startRedis()
-    const producer = await openBatchProducer(queueAt(own.port, { commandTimeoutMs: 300 }))
+    const own = await keep(startRedis())
+    const producer = await keep(openBatchProducer(queueAt(own.port, { commandTimeoutMs: 300 })))
     await store(producer, [batch(1)])
     await own.kill()
     const [outcome] = await producer.append([batch(2)])
@@ -101,15 +95,13 @@ describe('appending to Redis while it misbehaves', () => {
     await own.restart()
     await appendUntilStored(producer, [batch(2)])
     assert.deepEqual(await producer.append([batch(2)]), [{ kind: 'duplicate' }])
-    await producer.close()
-    await own.stop()
   })
 
   it('refuses as misconfigured what lands on a key of another type, and changes nothing', async () => {
     const options = queueAt(redis.port)
-    const admin = await adminOf(redis.port)
-    const producer = await openBatchProducer(options)
-    const stream = await openBatchStream(options, 'holder')
+    const admin = await keep(adminOf(redis.port))
+    const producer = await keep(openBatchProducer(options))
+    const stream = await keep(openBatchStream(options, 'holder'))
     await admin.set(`{${options.queueName}:0}:normal`, 'in the way')
     const [blocked, other] = await producer.append([batch(1), batch(1, { shard: 1 })])
     assert.equal(blocked.kind === 'refused' && blocked.reason, 'misconfigured')
@@ -119,14 +111,12 @@ describe('appending to Redis while it misbehaves', () => {
     await store(producer, [batch(1)])
     const [depth] = await stream.depths()
     assert.deepEqual([depth.entries, depth.samples, depth.bytes], [1, 10, 10])
-    for (const closing of [producer, stream]) await closing.close()
-    admin.disconnect()
   })
 
   it('refuses as full when memory is, goes on draining, and stores again afterwards', async () => {
-    const own = await startRedis(['--maxmemory', '20mb'])
+    const own = await keep(startRedis(['--maxmemory', '20mb']))
     const options = queueAt(own.port)
-    const producer = await openBatchProducer(options)
+    const producer = await keep(openBatchProducer(options))
     const body = new Uint8Array(65_300).fill(7)
     let stored = 0
     let refusal: AppendOutcome | undefined
@@ -137,7 +127,7 @@ describe('appending to Redis while it misbehaves', () => {
     }
     assert.equal(refusal.kind === 'refused' && refusal.reason, 'full')
     // Everything a processor does works without new memory: open, own, read, retry, dead-letter, save state, beat.
-    const stream = await openBatchStream(options, 'holder')
+    const stream = await keep(openBatchStream(options, 'holder'))
     assert.deepEqual(await stream.beat(LEASE_MS), ['holder'])
     const first = owned(await stream.own(0, LEASE_MS))
     const entries = await leaseAll(first)
@@ -154,7 +144,5 @@ describe('appending to Redis while it misbehaves', () => {
     const second = owned(await stream.own(0, LEASE_MS))
     await ack(second, await leaseAll(second))
     assert.deepEqual(await producer.append([batch(stored + 1, { body })]), [{ kind: 'stored' }])
-    for (const closing of [producer, stream]) await closing.close()
-    await own.stop()
   })
 })
