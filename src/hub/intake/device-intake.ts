@@ -31,11 +31,12 @@ export interface DeviceIntakeOptions {
  */
 export class DeviceIntake implements SampleSink {
   readonly name: string
+  /** Of readings that have none of their own. */
+  readonly priority: Priority
   readonly #options: DeviceIntakeOptions
   readonly #lane: RingLane
   readonly #registry: SeriesRegistry
   readonly #latest: LatestSample
-  readonly #priority: Priority
   readonly #rejects = new RejectCounts()
   #sequence = 0
   #accepted = 0
@@ -52,7 +53,7 @@ export class DeviceIntake implements SampleSink {
     this.#lane = options.lane
     this.#registry = options.registry
     this.#latest = options.latest
-    this.#priority = options.priority
+    this.priority = options.priority
   }
 
   /** Samples taken from the driver, whether or not the ring had room. */
@@ -94,7 +95,7 @@ export class DeviceIntake implements SampleSink {
     quality: Quality = 0,
     raw?: Uint8Array,
   ): boolean {
-    return this.offer(takenAtUs, series, values, quality, this.#priority, raw)
+    return this.offer(takenAtUs, series, values, quality, this.priority, raw)
   }
 
   /** As {@link reading}, with a priority of the reading's own. */

@@ -1,5 +1,4 @@
-import { MAX_RAW_BYTES } from '#core/model/sample'
-import type { TelemetryTask } from '#core/model/task'
+import type { ParsedReading } from '#core/codec/task-json'
 import { type DeviceIntake, EARLIEST_US, LATEST_US } from './device-intake.js'
 import type { Intake } from './intake.js'
 import { RejectCounts } from './reject-counts.js'
@@ -14,7 +13,7 @@ export type PushOutcome =
   | { kind: 'invalid'; index: number; message: string }
 
 interface Prepared {
-  reading: TelemetryTask
+  reading: ParsedReading
   sink: DeviceIntake
   series: number[]
   values: number[]
@@ -39,7 +38,7 @@ export class PushedReadings {
     this.#rejects.add(reason, count)
   }
 
-  push(readings: readonly TelemetryTask[]): PushOutcome {
+  push(readings: readonly ParsedReading[]): PushOutcome {
     const prepared: Prepared[] = []
     for (const [index, reading] of readings.entries()) {
       const result = this.#prepare(reading)
@@ -55,19 +54,16 @@ export class PushedReadings {
     }
     let samples = 0
     for (const { reading, sink, series, values } of prepared) {
-      sink.offer(reading.takenAtUs, series, values, 0, reading.priority, reading.raw)
+      sink.offer(reading.takenAtUs, series, values, 0, reading.priority ?? sink.priority, reading.raw)
       samples += series.length
     }
     return { kind: 'taken', samples }
   }
 
   /** @returns what is wrong with the reading, naming the field, when something is */
-  #prepare(reading: TelemetryTask): Prepared | string {
-    const { device, channels, takenAtUs, raw } = reading
+  #prepare(reading: ParsedReading): Prepared | string {
+    const { device, channels, takenAtUs } = reading
     if (!(takenAtUs >= EARLIEST_US && takenAtUs < LATEST_US)) return 'timestamp: must lie from 1990 to 2099'
-    if (raw !== undefined && raw.length > MAX_RAW_BYTES) return `raw_data: at most ${MAX_RAW_BYTES} bytes`
-    const odd = channels.find(({ value }) => !Number.isFinite(value))
-    if (odd !== undefined) return `${odd.channel}: must be a finite number`
     const series: number[] = []
     for (const { channel, unit } of channels) {
       const id = this.#intake.registry.intern({ device, channel, unit })
