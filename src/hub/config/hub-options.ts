@@ -1,6 +1,7 @@
 /** The hub's options: what a file, the environment and flags may say, and what they become. */
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import { TelemetryError } from '#core/errors/telemetry-error'
 import { byteSize, durationMs, flag, integer, oneOf, text } from '#core/options/fields'
 import { isLoopback } from '../../host/http-access.js'
 import { type ProgramSpec, readProgramOptions } from '../../host/program-options.js'
@@ -26,7 +27,9 @@ const hubSchema = z.strictObject({
       sampling_interval_ms: integer(1, 3_600_000).default(100),
       /** The original's queue length; 0 meant "unbounded". */
       queue_size: integer(0, 2 ** 24).default(0),
+      /** Whether samples may be kept on this machine; the seed's. Needed when they do not go to Redis. */
       local_storage: flag().default(true),
+      /** `false`: not to Redis, whatever the redis section says; the seed's. */
       redis_publish: flag().default(true),
       task_type: text(64).default('telemetry.analyze'),
     })
@@ -102,6 +105,10 @@ function resolve(raw: z.output<typeof hubSchema>): HubOptions {
   requireTokenBeyondLoopback(raw.http, isLoopback(raw.http.host))
   const notes: string[] = []
   const store = chooseStore({ ...raw.redis, enabled: raw.gateway.redis_publish ? raw.redis.enabled : false }, raw.store)
+  if (store.kind === 'embedded' && !raw.gateway.local_storage) {
+    const fix = 'Fix: set it to true, or let samples go to Redis (gateway.redis_publish, redis.host).'
+    throw new TelemetryError('TLM_OPTIONS_INVALID', `gateway.local_storage is false and Redis is not used. ${fix}`)
+  }
   const isList = raw.redis.mode === 'list' && store.kind === 'redis'
   if (raw.redis.mode === 'list' && !isList) notes.push('redis.mode list needs Redis: batches go to the embedded store')
   return {
