@@ -1,4 +1,4 @@
-import { type SeriesDescriptor, seriesKey } from './series.js'
+import type { SeriesDescriptor } from './series.js'
 
 /** Interns (device, channel) to a dense 32-bit id that crosses the ring. Ids are never reused. Thread: its owner's. */
 export class SeriesTable {
@@ -16,7 +16,7 @@ export class SeriesTable {
 
   /** The id of the series: an existing one when device and channel are known (the first unit stays), else the next. */
   intern(series: SeriesDescriptor): number {
-    const key = seriesKey(series)
+    const key = internKey(series.device, series.channel)
     const known = this.#ids.get(key)
     if (known !== undefined) return known
     const id = this.#descriptors.length
@@ -25,7 +25,17 @@ export class SeriesTable {
     return id
   }
 
+  /** The id of a known series. */
+  find(device: string, channel: string): number | undefined {
+    return this.#ids.get(internKey(device, channel))
+  }
+
   get(id: number): SeriesDescriptor | undefined {
     return this.#descriptors[id]
   }
+}
+
+/** Unlike `seriesKey` never the same for two series, whatever characters their names have. */
+function internKey(device: string, channel: string): string {
+  return `${device.length}/${device}/${channel}`
 }

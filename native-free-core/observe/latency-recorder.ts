@@ -1,4 +1,10 @@
-import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js'
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+  type JsHistogram,
+} from 'hdr-histogram-js'
 
 /** An hour: what took longer says that clocks or recordings, not the pipeline, are old. */
 const MAX_US = 3_600_000_000
@@ -33,6 +39,25 @@ export class LatencyRecorder {
   /** @param percentile 0..100 @returns microseconds, 0 when nothing was recorded */
   percentileUs(percentile: number): number {
     return this.count === 0 ? 0 : this.#histogram.getValueAtPercentile(percentile)
+  }
+
+  /**
+   * How many were at most as long as each bound, as a Prometheus histogram counts them.
+   *
+   * @param boundsUs ascending
+   * Cost: a walk over some ten thousand counters.
+   */
+  countsUpTo(boundsUs: readonly number[]): number[] {
+    const histogram = this.#histogram as JsHistogram
+    const counts: number[] = []
+    let index = 0
+    let sum = 0
+    for (const boundUs of boundsUs) {
+      const last = histogram.countsArrayIndex(Math.min(boundUs, MAX_US))
+      for (; index <= last; index++) sum += histogram.getCountAtIndex(index)
+      counts.push(sum)
+    }
+    return counts
   }
 
   /** Adds what another recorder's {@link take} gave. */

@@ -1,54 +1,86 @@
 /** What the hub's main thread and a drain worker say to each other; both sides import this file. */
 import type { PortableError } from '../errors/telemetry-error.js'
 import type { SeriesDescriptor } from '../model/series.js'
+import type { BreakerState } from '../policy/circuit-breaker.js'
 import type { StreamLocator } from '../transport/batch-stream.js'
 
 /** `workerData` of a drain worker. */
 export interface DrainWorkerData {
   /** Shared memory of the ring, see `ring/layout`. */
   ring: SharedArrayBuffer
-  /** Journal of sealed chunks, see `workers/seal-journal`: lets a successor cut the very same batches. */
+  /** What the worker's successor must know, and what was counted, see `journal/seal-journal`. */
   journal: SharedArrayBuffer
   producer: string
   epoch: number
   /** All series known when the worker starts, indexed by series id. */
   series: readonly SeriesDescriptor[]
-  publish:
-    | { mode: 'stream'; locator: StreamLocator }
-    | {
-        mode: 'list'
-        host: string
-        port: number
-        username?: string
-        password?: string
-        db: number
-        queueName: string
-        taskType: string
-      }
-  batch: { maxSamples: number; maxBytes: number; maxAgeMs: number; maxInFlight: number }
+  publish: StreamPublish | ListPublish
+  batch: {
+    maxSamples: number
+    maxBytes: number
+    maxAgeMs: number
+    /** Chunks that are sent and not yet confirmed; as the journal was made for. */
+    maxInFlight: number
+  }
+}
+
+/** Sealed batches into the stream that the locator's module opens. */
+export interface StreamPublish {
+  mode: 'stream'
+  locator: StreamLocator
+}
+
+/** One JSON task per reading into a Redis list, for consumers of the seed's kind. */
+export interface ListPublish {
+  mode: 'list'
+  redis: {
+    host: string
+    port: number
+    username?: string
+    password?: string
+    db: number
+    tls: boolean
+    queueName: string
+    commandTimeoutMs: number
+  }
+  /** Type of the tasks, e.g. `telemetry.analyze`. */
+  taskType: string
 }
 
 export type ToDrainWorker =
+  /** New series, in order of their ids from `from` on; what is known already is ignored. */
   | { kind: 'series'; from: number; series: readonly SeriesDescriptor[] }
+  /** Store what is in the ring, then end. Nothing may be published afterwards. */
   | { kind: 'drain-and-stop' }
 
-/** Counters since the worker started; the hub adds those of earlier workers of the same ring. */
-export interface DrainCounters {
-  samplesDelivered: number
-  samplesLost: number
-  batchesStored: number
-  batchesDuplicate: number
+/** How a drain worker gets on with the store. Counters are in the journal. */
+export interface DrainStatus {
+  storeUp: boolean
+  breaker: BreakerState
+  /** Times the breaker has opened since the worker started. */
+  breakerOpenings: number
+  /** Batches sent again since the worker started. */
   batchesRetried: number
-  bytesStored: number
+  /** Why the store is not up, or why it was not before. */
+  lastError?: StoreError
+}
+
+export interface StoreError extends PortableError {
+  /** `batchId` of the first batch that failed; absent when the store could not be opened. */
+  batchId?: string
 }
 
 export type FromDrainWorker =
+  /** The store's module is loaded: an end before this is a failed start. */
   | { kind: 'ready' }
+  /** A few times a second while something happens, and at once when the store goes or comes. */
   | {
       kind: 'progress'
-      counters: DrainCounters
-      storeUp: boolean
-      lastError?: PortableError
+      status: DrainStatus
+      /** Reading to stored, see `LatencyRecorder.take`: since the last progress. */
       latencyHistogram?: string
     }
-  | { kind: 'stopped'; counters: DrainCounters }
+  /** Samples that the store had lost, see `JournalTotals.samplesRolledBack`. */
+  | { kind: 'rolled-back'; shard: number; highWaterSeq: number; samples: number; batchId: string }
+  /** All is stored; the worker ends. */
+  | { kind: 'stopped' }

@@ -32,6 +32,8 @@ interface AsyncWait {
  * Thread: one thread at a time holds the only consumer of a ring (a drain worker).
  */
 export class RingConsumer {
+  /** Slots of the ring. */
+  readonly capacity: number
   readonly #control: Int32Array
   readonly #floats: Float64Array
   readonly #words: Int32Array
@@ -54,6 +56,7 @@ export class RingConsumer {
     this.#words = words
     this.#raw = raw
     this.#mask = slots - 1
+    this.capacity = slots
     // ORDER R3: an earlier consumer's last release. Only consumers store it, so it cannot move now.
     this.#consumed = Atomics.load(control, CONSUMED)
     this.#next = this.#consumed
@@ -158,6 +161,19 @@ export class RingConsumer {
     into.count = count
     if (this.#copyRows(into, count) !== 0) this.#copyRaw(into, count)
     return count
+  }
+
+  /**
+   * Takes back the newest `samples` taken and not released: they are taken again.
+   *
+   * @throws TLM_INVARIANT_BROKEN more than those
+   */
+  rewind(samples: number): void {
+    const held = (this.#next - this.#consumed) >>> 0
+    if (!(samples >= 0 && samples <= held)) {
+      throw new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: cannot rewind ${samples} samples, ${held} are taken.`)
+    }
+    this.#next = (this.#next - samples) | 0
   }
 
   /**

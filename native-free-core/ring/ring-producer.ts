@@ -55,6 +55,11 @@ export class RingProducer {
     this.#rawStartSeen = this.#rawStartAt(this.#consumedSeen, this.#published)
   }
 
+  /** Index of the next slot to publish, u32, wraps. */
+  get position(): number {
+    return this.#published >>> 0
+  }
+
   /** Samples published and not yet released; the consumer may have released more meanwhile. */
   get backlog(): number {
     // ORDER R3: refreshes what tryPublish may overwrite; pairs with the store in RingConsumer.release.
@@ -65,6 +70,14 @@ export class RingProducer {
   /** Slots that can be published to now, at least. */
   get free(): number {
     return this.capacity - this.backlog
+  }
+
+  /** Bytes of `Sample.raw` that can be published now, at least. */
+  get freeRawBytes(): number {
+    // ORDER R3: raw bytes are read before CONSUMED is stored, like their slot (RingConsumer.release).
+    this.#consumedSeen = Atomics.load(this.#control, CONSUMED)
+    this.#rawStartSeen = this.#rawStartAt(this.#consumedSeen, this.#published)
+    return this.#raw.length - ((this.#rawEnd - this.#rawStartSeen) >>> 0)
   }
 
   /**

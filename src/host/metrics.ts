@@ -10,11 +10,25 @@ export interface MetricDefinition {
   read(): number | readonly { labels: Record<string, string>; value: number }[]
 }
 
+/** A distribution kept elsewhere, as cumulative counts. */
+export interface HistogramDefinition {
+  name: string
+  help: string
+  kind: 'histogram'
+  /** Upper bounds in the base unit, ascending, without infinity. */
+  bounds: readonly number[]
+  /** `counts[i]`: how many were at most `bounds[i]`. */
+  read(): { counts: readonly number[]; count: number; sum: number }
+}
+
 /** A Prometheus registry over snapshots, with the process's own metrics. */
-export function createMetrics(definitions: readonly MetricDefinition[]): Registry {
+export function createMetrics(definitions: readonly (MetricDefinition | HistogramDefinition)[]): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  for (const definition of definitions) registry.registerMetric(new SnapshotMetric(definition))
+  for (const definition of definitions) {
+    const { kind } = definition
+    registry.registerMetric(kind === 'histogram' ? new SnapshotHistogram(definition) : new SnapshotMetric(definition))
+  }
   return registry
 }
 
@@ -42,5 +56,29 @@ class SnapshotMetric extends Gauge<string> {
       for (const { labels, value } of values) this.set(labels, value)
     }
     return { ...(await super.get()), type: kind }
+  }
+}
+
+/** Exposes a distribution that is recorded elsewhere: prom-client's Histogram can only observe single values. */
+class SnapshotHistogram extends Gauge<string> {
+  readonly #definition: HistogramDefinition
+
+  constructor(definition: HistogramDefinition) {
+    super({ name: definition.name, help: definition.help, labelNames: ['le'], registers: [] })
+    this.#definition = definition
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: prom-client types the result of `get` as a generic metric object.
+  override async get(): Promise<any> {
+    const { name, bounds, read } = this.#definition
+    const { counts, count, sum } = read()
+    const bucket = (le: string, value: number) => ({ metricName: `${name}_bucket`, labels: { le }, value })
+    const values = [
+      ...bounds.map((bound, index) => bucket(String(bound), counts[index])),
+      bucket('+Inf', count),
+      { metricName: `${name}_sum`, labels: {}, value: sum },
+      { metricName: `${name}_count`, labels: {}, value: count },
+    ]
+    return { ...(await super.get()), type: 'histogram', values }
   }
 }

@@ -21,6 +21,8 @@ export interface HubFigures {
   workers: number
   workerRestarts: number
   isStoreUp: boolean
+  /** What an operator should know, in words; `undefined` when all is well. */
+  problem: string | undefined
   /** Input that gave no sample, by device and reason. */
   rejected: readonly { device: string; reason: string; count: number }[]
 }

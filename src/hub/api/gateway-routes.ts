@@ -14,8 +14,7 @@ export function addGatewayRoutes(server: FastifyInstance, { gateway, metrics, fi
   server.get('/status', async () => statusBody(gateway, figures()))
 
   server.get('/health', async (_, reply) => {
-    const { isStoreUp, ledger } = figures()
-    const problem = isStoreUp ? undefined : 'the store cannot be reached: samples wait in the ring'
+    const { problem, ledger } = figures()
     const status = problem === undefined ? 'ok' : 'degraded'
     return reply.code(problem === undefined ? 200 : 503).send({ status, problem, in_flight: ledger.inFlight })
   })

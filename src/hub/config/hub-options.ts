@@ -89,7 +89,8 @@ export interface HubOptions {
   notes: readonly string[]
 }
 
-const DEFAULT_SLOTS = 65_536
+/** 32 MiB: a second of a million samples a second, hours of a few sensors. */
+const DEFAULT_SLOTS = 2 ** 20
 
 /** @throws TLM_OPTIONS_INVALID */
 export function readHubOptions(argv: readonly string[], env: Readonly<Record<string, string | undefined>>) {

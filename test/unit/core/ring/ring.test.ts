@@ -181,3 +181,28 @@ test('a pending asynchronous wait is woken by a publish, and by no more than one
   assert.equal(await woken, true)
   clearInterval(keepAlive)
 })
+
+test('samples that were drained and taken back are drained again; released ones cannot be taken back', () => {
+  const { producer, consumer, rows } = ringOf(4)
+  for (const n of [1, 2, 3]) producer.tryPublish(sampleOf(n))
+  consumer.drain(rows)
+  consumer.release(1)
+  consumer.rewind(1)
+  assert.equal(consumer.position, 2)
+  assert.equal(consumer.backlog, 1)
+  consumer.drain(rows)
+  assert.deepEqual([...rows.sequences.subarray(0, rows.count)], [3])
+  assert.throws(() => consumer.rewind(3), BROKEN)
+  assert.throws(() => consumer.rewind(-1), BROKEN)
+})
+
+test('the producer knows its position and the raw bytes that fit', () => {
+  const { producer, consumer, rows } = ringOf(4, 4096)
+  assert.equal(producer.freeRawBytes, 4096)
+  producer.tryPublish(sampleOf(1, new Uint8Array(4000)))
+  assert.equal(producer.position, 1)
+  assert.equal(producer.freeRawBytes, 96)
+  consumer.drain(rows)
+  consumer.release(1)
+  assert.equal(producer.freeRawBytes, 4096)
+})

@@ -1,0 +1,76 @@
+import { PRIORITY_NAMES } from '../../model/priority.js'
+
+/**
+ * Names of all keys. The part in braces is the hash tag: keys that one script touches share it, so they share a slot of
+ * a Redis Cluster. Table with types and meaning: `docs/redis.md`.
+ */
+export interface ShardKeys {
+  /** Indexed by priority. */
+  streams: readonly string[]
+  owner: string
+  /** Rows of handler state. */
+  state: string
+  /** High water per producer and epoch. */
+  highWater: string
+  counters: string
+  delayed: string
+  held: string
+  dead: string
+  deliveries: string
+}
+
+export function shardKeys(queueName: string, shard: number): ShardKeys {
+  const key = (suffix: string) => `{${queueName}:${shard}}:${suffix}`
+  return {
+    streams: PRIORITY_NAMES.map(key),
+    owner: key('owner'),
+    state: key('state'),
+    highWater: key('hwm'),
+    counters: key('ctl'),
+    delayed: key('delayed'),
+    held: key('held'),
+    dead: key('dead'),
+    deliveries: key('deliveries'),
+  }
+}
+
+export interface QueueKeys {
+  meta: string
+  members: string
+}
+
+export function queueKeys(queueName: string): QueueKeys {
+  return { meta: `{${queueName}}:meta`, members: `{${queueName}}:members` }
+}
+
+export interface InboxKeys {
+  /** The list that anybody pushes to. */
+  list: string
+  owner: string
+  /** List of what a waiting owner was woken with. */
+  arrived: string
+  /** Stream of tasks taken and not settled. */
+  taken: string
+  counters: string
+  /** The original's dead-letter list. */
+  dead: string
+}
+
+/** `{queue}:...` hashes to the slot of `queue` itself; the dead-letter list, whose name is given, does not. */
+export function inboxKeys(queueName: string): InboxKeys {
+  const key = (suffix: string) => `{${queueName}}:inbox:${suffix}`
+  return {
+    list: queueName,
+    owner: key('owner'),
+    arrived: key('arrived'),
+    taken: key('taken'),
+    counters: key('ctl'),
+    dead: deadLetterList(queueName),
+  }
+}
+
+/** `telemetry:tasks` -> `telemetry:dlq`; a name without a colon gets `:dlq`. */
+function deadLetterList(queueName: string): string {
+  const colon = queueName.lastIndexOf(':')
+  return `${colon < 0 ? queueName : queueName.slice(0, colon)}:dlq`
+}

@@ -1,0 +1,77 @@
+/**
+ * The {@link BatchStream} and {@link TaskInbox} on Redis Streams, for many hosts: Redis or Valkey from 7.0. Keys,
+ * scripts and guarantees: `docs/redis.md`.
+ */
+import type { Redis } from 'ioredis'
+import type { BatchProducer, BatchStream } from '../batch-stream.js'
+import type { TaskInbox } from '../task-inbox.js'
+import { queueKeys } from './keyspace.js'
+import { RedisBatchStream } from './redis-batch-stream.js'
+import { RedisInbox } from './redis-inbox.js'
+import { RedisLink } from './redis-link.js'
+import { type RedisStreamOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
+import { RedisProducer } from './redis-producer.js'
+import { APPEND } from './scripts/append-v1-k3.js'
+import { checkQueue, checkServer } from './store-check.js'
+
+/**
+ * @param options `RedisStreamOptions`
+ * @throws TLM_STREAM_UNAVAILABLE while Redis cannot be reached: try again
+ * @throws TLM_STREAM_MISCONFIGURED for wrong credentials, a server that may evict or is too old, another shard count
+ * @throws TLM_OPTIONS_INVALID
+ */
+export async function openBatchProducer(options: unknown): Promise<BatchProducer> {
+  const stream = readRedisStreamOptions(options)
+  const link = await openLink(stream, 'producer', async (client, where) => {
+    await checkStore(client, where, stream)
+    await client.script('LOAD', APPEND.text)
+  })
+  return new RedisProducer(link, stream.queueName, stream.shards)
+}
+
+/**
+ * @param options `RedisStreamOptions`
+ * @param holder unique name of this process
+ * @throws TLM_STREAM_UNAVAILABLE while Redis cannot be reached: try again
+ * @throws TLM_STREAM_MISCONFIGURED for wrong credentials, a server that may evict or is too old, another shard count
+ * @throws TLM_OPTIONS_INVALID
+ */
+export async function openBatchStream(options: unknown, holder: string): Promise<BatchStream> {
+  const stream = readRedisStreamOptions(options)
+  const link = await openLink(stream, 'stream', (client, where) => checkStore(client, where, stream))
+  return new RedisBatchStream(link, stream, holder)
+}
+
+/**
+ * @param options `RedisOptions`
+ * @param holder unique name of this process
+ * @throws TLM_STREAM_UNAVAILABLE while Redis cannot be reached: try again
+ * @throws TLM_STREAM_MISCONFIGURED for wrong credentials, a server that may evict or is too old
+ * @throws TLM_OPTIONS_INVALID
+ */
+export async function openTaskInbox(options: unknown, holder: string): Promise<TaskInbox> {
+  const redis = readRedisOptions(options)
+  return new RedisInbox(await openLink(redis, 'inbox', checkServer), redis, holder)
+}
+
+async function checkStore(client: Redis, where: string, { queueName, shards }: RedisStreamOptions): Promise<void> {
+  await checkServer(client, where)
+  await checkQueue(client, where, queueKeys(queueName), shards)
+}
+
+async function openLink(
+  options: RedisStreamOptions | ReturnType<typeof readRedisOptions>,
+  name: string,
+  prepare: (client: Redis, where: string) => Promise<void>,
+): Promise<RedisLink> {
+  const link: RedisLink = new RedisLink(options, name, options.commandTimeoutMs, (client) =>
+    prepare(client, link.where),
+  )
+  try {
+    await link.client()
+  } catch (error) {
+    link.close()
+    throw error
+  }
+  return link
+}

@@ -1,0 +1,102 @@
+import { defineScript } from '../redis-script.js'
+import { checkTypes, NOW_MS } from './lua-parts.js'
+
+/**
+ * Ends leases and saves state, all or nothing, if the caller still owns the shard.
+ *
+ * - KEYS: owner, high, normal, low, delayed, held, dead, deliveries, ctl, state
+ * - ARGV: token, number of the settlement (grows within a token), group; then four lists, each behind its length:
+ *   - acks: priority, id, samples, bytes
+ *   - retries: priority, id, attempts, deliveries so far, afterMs
+ *   - dead letters: priority, id, samples, bytes, attempts, deliveries so far, class, message
+ *   - state rows to set: row, value; and last, state rows to delete: row
+ * - returns: ms until the first delayed entry is due, -1 when none is delayed, -2 when fenced
+ *
+ * Entries that are gone already are skipped: a settlement may be repeated. One that arrives after a later one (a
+ * connection was given up, its bytes were still under way) is refused: it would bring old state back.
+ * Redis serves nobody else meanwhile: about 1 us for an entry or row, 1 ms for 2 MB of state.
+ */
+export const SETTLE = defineScript(
+  'settle-v1-k10',
+  `
+#!lua flags=allow-oom
+${checkTypes(['hash', 'stream', 'stream', 'stream', 'zset', 'hash', 'stream', 'hash', 'hash', 'hash'])}
+local owner = redis.call('HMGET', KEYS[1], 'token', 'settled')
+if owner[1] ~= ARGV[1] then return -2 end
+if tonumber(owner[2]) >= tonumber(ARGV[2]) then return redis.error_reply('BUSY a later settlement was made already') end
+redis.call('HSET', KEYS[1], 'settled', ARGV[2])
+${NOW_MS}
+local group = ARGV[3]
+local hasCounts = redis.call('EXISTS', KEYS[8]) == 1
+local samples, bytes = 0, 0
+
+local function remove(priority, id)
+  local stream = KEYS[2 + priority]
+  redis.call('XACK', stream, group, id)
+  if hasCounts then redis.call('HDEL', KEYS[8], priority .. ':' .. id) end
+  return redis.call('XDEL', stream, id) == 1
+end
+
+local function fieldsOf(priority, id, first)
+  local entry = redis.call('XRANGE', KEYS[2 + priority], id, id)[1]
+  if not entry then return nil end
+  for i = 1, #entry[2], 2 do
+    local name = entry[2][i]
+    if name ~= 'a' and name ~= 'd' then
+      table.insert(first, name)
+      table.insert(first, entry[2][i + 1])
+    end
+  end
+  return first
+end
+
+local at = 4
+for _ = 1, tonumber(ARGV[at]) do
+  if remove(ARGV[at + 1], ARGV[at + 2]) then
+    samples = samples + ARGV[at + 3]
+    bytes = bytes + ARGV[at + 4]
+  end
+  at = at + 4
+end
+
+at = at + 1
+for _ = 1, tonumber(ARGV[at]) do
+  local priority, id = ARGV[at + 1], ARGV[at + 2]
+  local fields = fieldsOf(priority, id, {'a', ARGV[at + 3], 'd', ARGV[at + 4]})
+  if fields then
+    local member = priority .. ':' .. id
+    redis.call('HSET', KEYS[6], member, cmsgpack.pack(fields))
+    redis.call('ZADD', KEYS[5], now + ARGV[at + 5], member)
+    remove(priority, id)
+  end
+  at = at + 5
+end
+
+at = at + 1
+for _ = 1, tonumber(ARGV[at]) do
+  local priority, id = ARGV[at + 1], ARGV[at + 2]
+  local fields = fieldsOf(priority, id, {
+    'x', ARGV[at + 7], 'm', ARGV[at + 8], 'p', priority, 'o', id, 'a', ARGV[at + 5], 'd', ARGV[at + 6],
+  })
+  if fields then
+    redis.call('XADD', KEYS[7], '*', unpack(fields))
+    remove(priority, id)
+    samples = samples + ARGV[at + 3]
+    bytes = bytes + ARGV[at + 4]
+  end
+  at = at + 8
+end
+redis.call('HINCRBY', KEYS[9], 'samples', 0 - samples)
+redis.call('HINCRBY', KEYS[9], 'bytes', 0 - bytes)
+
+at = at + 1
+for _ = 1, tonumber(ARGV[at]) do
+  redis.call('HSET', KEYS[10], ARGV[at + 1], ARGV[at + 2])
+  at = at + 2
+end
+for i = at + 1, #ARGV do redis.call('HDEL', KEYS[10], ARGV[i]) end
+
+local due = redis.call('ZRANGE', KEYS[5], 0, 0, 'WITHSCORES')[2]
+return due and math.max(0, tonumber(due) - now) or -1
+`,
+)

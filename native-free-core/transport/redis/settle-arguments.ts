@@ -1,0 +1,60 @@
+import type { Settlement } from '../batch-stream.js'
+import type { UnsettledEntry } from './carried-entries.js'
+import type { ScriptArgument } from './redis-script.js'
+
+/** Dead letters keep this much of the reason. UTF-8 bytes. */
+const MAX_MESSAGE_BYTES = 2048
+const MAX_CLASS_BYTES = 128
+
+/**
+ * The four lists of the settle script's ARGV. Entries that are unknown, settled already or named twice are left out: the
+ * first naming counts.
+ */
+export function settleArguments(
+  { ack, retry, deadLetter, state }: Settlement,
+  unsettled: ReadonlyMap<string, UnsettledEntry>,
+): { args: ScriptArgument[]; settledIds: ReadonlySet<string> } {
+  const settledIds = new Set<string>()
+  const claim = (id: string): UnsettledEntry | undefined => {
+    const entry = settledIds.has(id) ? undefined : unsettled.get(id)
+    if (entry !== undefined) settledIds.add(id)
+    return entry
+  }
+
+  const acks: ScriptArgument[][] = []
+  for (const id of ack) {
+    const entry = claim(id)
+    if (entry) acks.push([entry.priority, entry.streamId, entry.samples, entry.bytes])
+  }
+  const retries: ScriptArgument[][] = []
+  for (const { id, attempts, afterMs } of retry) {
+    const entry = claim(id)
+    const delayMs = Math.max(0, Math.ceil(afterMs))
+    if (entry) retries.push([entry.priority, entry.streamId, attempts, entry.deliveryCount, delayMs])
+  }
+  const dead: ScriptArgument[][] = []
+  for (const { id, class: kind, message } of deadLetter) {
+    const entry = claim(id)
+    if (!entry) continue
+    const reason = [cut(kind, MAX_CLASS_BYTES), cut(message, MAX_MESSAGE_BYTES)]
+    const { priority, streamId, samples, bytes, attempts, deliveryCount } = entry
+    dead.push([priority, streamId, samples, bytes, attempts, deliveryCount, ...reason])
+  }
+  const rows: ScriptArgument[][] = []
+  const deletions: string[] = []
+  for (const [row, value] of state) {
+    if (value === undefined) deletions.push(row)
+    else rows.push([row, Buffer.from(value.buffer, value.byteOffset, value.byteLength)])
+  }
+  const lists = [acks, retries, dead, rows].map((list) => [list.length, ...list.flat()])
+  return { args: [...lists.flat(), ...deletions], settledIds }
+}
+
+/** The first bytes of a text, without half a character at the end. */
+export function cut(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text)
+  if (bytes.length <= maxBytes) return text
+  let end = maxBytes
+  while (end > 0 && (bytes[end] & 0xc0) === 0x80) end--
+  return bytes.toString('utf8', 0, end)
+}

@@ -1,0 +1,48 @@
+import type { Priority } from '#core/model/priority'
+import { type RetryRow, ROWS } from './control-rows.js'
+import type { RowStore } from './row-store.js'
+
+/** An entry that waits to be tried again, or is being tried. */
+export interface Retry {
+  /** Number of its rows. */
+  n: number
+  row: RetryRow
+}
+
+/** The shard's retries as its owner knows them, by the time they are due. Thread: main. */
+export class RetryQueue {
+  /** By due time, then number. */
+  #waiting: Retry[]
+
+  constructor(control: RowStore, shard: number) {
+    const rows = control.list<RetryRow>(ROWS.retries(shard))
+    this.#waiting = rows.map(({ key, value }) => ({ n: key[2] as number, row: value })).sort(byDueTime)
+  }
+
+  /** The retry of the priority that has been due for longest. */
+  peek(priority: Priority, nowMs: number): Retry | undefined {
+    return this.#waiting.find(({ row }) => row.priority === priority && row.dueAtMs <= nowMs)
+  }
+
+  get nextDueAtMs(): number | undefined {
+    return this.#waiting[0]?.row.dueAtMs
+  }
+
+  get oldestStoredAtUs(): number | undefined {
+    if (this.#waiting.length === 0) return undefined
+    return this.#waiting.reduce((oldest, { row }) => Math.min(oldest, row.storedAtUs), Number.POSITIVE_INFINITY)
+  }
+
+  take(retry: Retry): void {
+    this.#waiting.splice(this.#waiting.indexOf(retry), 1)
+  }
+
+  add(retry: Retry): void {
+    const at = this.#waiting.findIndex((other) => byDueTime(other, retry) > 0)
+    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, retry)
+  }
+}
+
+function byDueTime(a: Retry, b: Retry): number {
+  return a.row.dueAtMs - b.row.dueAtMs || a.n - b.n
+}

@@ -1,0 +1,19 @@
+/** The hub: `node dist/hub.js --help`. */
+import { createLogger } from './host/logger.js'
+import { exitCodeOf, reportFatal, runProgram } from './host/program.js'
+import { readHubOptions } from './hub/config/hub-options.js'
+import { HubProgram } from './hub/hub-program.js'
+
+try {
+  const command = readHubOptions(process.argv.slice(2), process.env)
+  if (command.kind === 'print') console.log(command.text)
+  else {
+    const { options, problems } = command
+    const log = createLogger({ name: 'hub', ...options.log })
+    for (const { origin, key, reason, fix } of problems) log.warn({ origin, key, fix }, reason)
+    await runProgram(new HubProgram(options, log), log)
+  }
+} catch (error) {
+  reportFatal(error)
+  process.exitCode = exitCodeOf(error)
+}

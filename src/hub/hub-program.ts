@@ -1,0 +1,196 @@
+import type { FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
+import { messageOf } from '#core/errors/telemetry-error'
+import { LatencyRecorder } from '#core/observe/latency-recorder'
+import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
+import { systemClock } from '#core/time/clock'
+import { createHttpServer, type HttpServerOptions, listen } from '../host/http-server.js'
+import type { Logger } from '../host/logger.js'
+import type { Program } from '../host/program.js'
+import { RateLimitedLog } from '../host/rate-limited-log.js'
+import { streamLocator } from '../host/stream-locator.js'
+import { addGatewayRoutes } from './api/gateway-routes.js'
+import { addTelemetryRoute } from './api/telemetry-route.js'
+import type { HubOptions } from './config/hub-options.js'
+import type { DeviceTransition } from './devices/device.js'
+import { createDevice } from './devices/device-factory.js'
+import { DrainSupervisor } from './drain/drain-supervisor.js'
+import { Gateway } from './gateway.js'
+import type { HubFigures } from './hub-figures.js'
+import { createHubMetrics } from './hub-metrics.js'
+import { Intake } from './intake/intake.js'
+import { PushedReadings } from './intake/pushed-readings.js'
+import { SeriesRegistry } from './intake/series-registry.js'
+import { LedgerWatch } from './ledger-watch.js'
+
+/** Largest body of `POST /telemetry`: a thousand readings of the usual size. */
+const MAX_BODY_BYTES = 256 * 1024
+/** Of the time to stop, so much is the devices' at most; the rest is for storing what is in the rings. */
+const DEVICES_STOP_SHARE = 0.25
+/** Kept for closing the server and ending the process. */
+const CLOSE_RESERVE_MS = 300
+/** Where metrics and figures list what came over REST. */
+const PUSHED = 'POST /telemetry'
+
+/** The whole hub: devices, rings, drain workers and REST, started and stopped in order. Thread: main. */
+export class HubProgram implements Program<HubFigures> {
+  readonly #options: HubOptions
+  readonly #log: Logger
+  readonly #latency = new LatencyRecorder()
+  readonly #supervisor: DrainSupervisor
+  readonly #intake: Intake
+  readonly #pushed: PushedReadings
+  readonly #gateway: Gateway
+  readonly #metrics: Registry
+  readonly #http: HttpServerOptions
+  readonly #server: FastifyInstance
+  readonly #watch: LedgerWatch
+  readonly #startedMs = performance.now()
+  #url = ''
+  #isStopping = false
+
+  /** @throws TLM_OPTIONS_INVALID a driver refuses its options */
+  constructor(options: HubOptions, log: Logger) {
+    this.#options = options
+    this.#log = log
+    const registry = new SeriesRegistry(options.maxSeries)
+    this.#supervisor = new DrainSupervisor({
+      hubId: options.id,
+      workers: options.ring.workers,
+      ring: options.ring,
+      batch: options.batch,
+      publish: publishOf(options),
+      shards: options.store.shards,
+      registry,
+      clock: systemClock,
+      log,
+      onLatency: (encoded) => this.#latency.add(encoded),
+    })
+    const rejects = new RateLimitedLog(log, systemClock)
+    this.#intake = new Intake({
+      lanes: this.#supervisor.rings.map(({ lane }) => lane),
+      registry,
+      onReject: (device, reason, detail) => {
+        rejects.warn(`${device} ${reason}`, { device, reason, detail }, 'input gave no sample')
+      },
+    })
+    this.#pushed = new PushedReadings(this.#intake)
+    const factory = {
+      intake: this.#intake,
+      clock: systemClock,
+      overflow: options.overflow,
+      onTransition: (transition: DeviceTransition) => this.#logTransition(transition),
+    }
+    const devices = Object.entries(options.devices).map(([name, config]) => createDevice(name, config, factory))
+    this.#gateway = new Gateway(devices)
+    this.#metrics = createHubMetrics({
+      figures: () => this.figures(),
+      gateway: this.#gateway,
+      supervisor: this.#supervisor,
+      registry,
+      latency: this.#latency,
+      sink: sinkName(options),
+      startedAtSeconds: Math.round(performance.timeOrigin / 1000),
+    })
+    this.#http = { ...options.http, maxBodyBytes: MAX_BODY_BYTES }
+    this.#server = createHttpServer(this.#http, log)
+    addGatewayRoutes(this.#server, {
+      gateway: this.#gateway,
+      metrics: this.#metrics,
+      figures: () => this.figures(),
+    })
+    addTelemetryRoute(this.#server, {
+      readings: () => (this.#isStopping ? undefined : this.#pushed),
+      clock: systemClock,
+    })
+    this.#watch = new LedgerWatch(() => this.figures().ledger, log)
+  }
+
+  get url(): string {
+    return this.#url
+  }
+
+  /** Listens, starts the drain workers and all devices. @throws TLM_PORT_IN_USE, TLM_OPTIONS_INVALID */
+  async start(): Promise<void> {
+    const { http, notes, publish } = this.#options
+    const port = await listen(this.#server, this.#http)
+    this.#url = `http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`
+    for (const note of notes) this.#log.warn(note)
+    await this.#supervisor.start()
+    this.#watch.start()
+    this.#log.info({ url: this.#url, mode: publish.mode, sink: sinkName(this.#options) }, 'the hub runs')
+    // Not awaited: a device that takes long to open must not keep the others, or REST, from being seen.
+    this.#gateway.start().catch((error) => this.#log.error({ err: error }, messageOf(error)))
+  }
+
+  /** Stops devices, has the rest stored, ends workers and REST. Ends by the deadline even when the store is away. */
+  async stop(deadlineMs: number): Promise<void> {
+    const untilMs = performance.now() + deadlineMs - CLOSE_RESERVE_MS
+    this.#isStopping = true
+    await this.#gateway.stop(deadlineMs * DEVICES_STOP_SHARE)
+    // A driver that did not end in time must not publish behind the last drain.
+    this.#intake.close()
+    await this.#supervisor.stop(Math.max(0, untilMs - performance.now()))
+    this.#watch.look()
+    this.#watch.stop()
+    await this.#server.close()
+    this.#log.info({ ledger: this.figures().ledger }, 'the hub has ended')
+  }
+
+  figures(): HubFigures {
+    const totals = this.#supervisor.totals()
+    const { accepted, dropped } = this.#intake.totals()
+    const { rings, isStoreUp, problem } = this.#supervisor
+    const sum = (read: (ring: (typeof rings)[number]) => number) => rings.reduce((all, ring) => all + read(ring), 0)
+    const droppedBy = {
+      ring_full: dropped,
+      store_rolled_back: totals.samplesRolledBack,
+      shutdown: totals.abandoned,
+    }
+    return {
+      ledger: {
+        accepted,
+        delivered: totals.samplesDelivered,
+        inFlight: totals.inFlight,
+        dropped: dropped + totals.samplesRolledBack + totals.abandoned,
+        droppedBy,
+      },
+      latest: this.#intake.latest(),
+      queueDepth: sum(({ lane }) => lane.ring.backlog),
+      latencyP50Ms: this.#latency.percentileUs(50) / 1000,
+      latencyP99Ms: this.#latency.percentileUs(99) / 1000,
+      uptimeSeconds: (performance.now() - this.#startedMs) / 1000,
+      batches: {
+        stored: totals.batchesStored,
+        duplicate: totals.batchesDuplicate,
+        retried: sum(({ batchesRetried }) => batchesRetried),
+        inFlight: sum(({ batchesInFlight }) => batchesInFlight),
+        bytes: totals.bytesStored,
+        meanLatencyMs: this.#latency.meanUs / 1000,
+      },
+      workers: rings.length,
+      workerRestarts: sum(({ restarts }) => restarts),
+      isStoreUp,
+      problem,
+      rejected: [
+        ...this.#intake.rejected(),
+        ...this.#pushed.rejects().map(([reason, count]) => ({ device: PUSHED, reason, count })),
+      ],
+    }
+  }
+
+  #logTransition({ device, from, to, event, reason }: DeviceTransition): void {
+    const isTrouble = to === 'Error' || to === 'SafeState'
+    this.#log[isTrouble ? 'warn' : 'info']({ device, from, to, event, reason }, `device ${device}: ${to}`)
+  }
+}
+
+function publishOf({ store, publish }: HubOptions): StreamPublish | ListPublish {
+  return publish.mode === 'list' && store.kind === 'redis'
+    ? { mode: 'list', redis: store.redis, taskType: publish.taskType }
+    : { mode: 'stream', locator: streamLocator(store) }
+}
+
+function sinkName({ store, publish }: HubOptions): string {
+  return publish.mode === 'list' ? `${store.kind}-list` : store.kind
+}

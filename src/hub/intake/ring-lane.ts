@@ -1,0 +1,39 @@
+import type { RingProducer } from '#core/ring/ring-producer'
+
+/** A full ring is looked at so often, and less and less often down to this, until it has room. */
+const FIRST_LOOK_MS = 1
+const LAST_LOOK_MS = 8
+/** Room worth waking for: a share of the ring, so that a waiting driver does not wake for every slot. */
+const WORTHWHILE_SHARE = 8
+
+/** One ring with those who wait for room in it. Thread: the hub's main thread. */
+export class RingLane {
+  readonly ring: RingProducer
+  #room: Promise<void> | undefined
+  #wanted = 0
+
+  constructor(ring: RingProducer) {
+    this.ring = ring
+  }
+
+  /**
+   * Resolves when the ring has room for a reading of so many samples and for some more; never at once, so that one whose
+   * raw bytes do not fit does not ask without end.
+   */
+  room(samples: number): Promise<void> {
+    const { capacity } = this.ring
+    this.#wanted = Math.min(capacity, Math.max(this.#wanted, samples, capacity / WORTHWHILE_SHARE))
+    this.#room ??= this.#poll()
+    return this.#room
+  }
+
+  async #poll(): Promise<void> {
+    let lookMs = FIRST_LOOK_MS
+    do {
+      await new Promise<void>((resolve) => setTimeout(resolve, lookMs).unref())
+      lookMs = Math.min(LAST_LOOK_MS, lookMs * 2)
+    } while (this.ring.free < this.#wanted)
+    this.#room = undefined
+    this.#wanted = 0
+  }
+}

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import { LatencyRecorder } from '#core/observe/latency-recorder'
+import { systemClock } from '#core/time/clock'
+import type { StreamLocator } from '#core/transport/batch-stream'
+import { createLogger } from '#src/host/logger'
+import { streamLocator } from '#src/host/stream-locator'
+import { DrainSupervisor, type DrainSupervisorOptions } from '#src/hub/drain/drain-supervisor'
+import { Intake } from '#src/hub/intake/intake'
+import { SeriesRegistry } from '#src/hub/intake/series-registry'
+import { readBack } from '#test/support/read-back'
+import { startRedis, type TestRedis } from '#test/support/redis-server'
+
+const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
+const SHARDS = 4
+const DEVICES = 10
+const CHANNELS = 5
+const KILLS = 20
+
+/** Supervisor and intake as in the hub, with the drain workers at hand so that a test can terminate them. */
+function hubWith(locator: StreamLocator, more: Partial<DrainSupervisorOptions> = {}) {
+  const registry = new SeriesRegistry(1000)
+  const workers: Worker[] = []
+  const latency = new LatencyRecorder()
+  const supervisor = new DrainSupervisor({
+    hubId: 'test',
+    workers: 2,
+    ring: { slots: 2 ** 20, rawBytes: 4096 },
+    batch: { maxSamples: 512, maxBytes: 8100, maxAgeMs: 2, maxInFlight: 4 },
+    publish: { mode: 'stream', locator },
+    shards: SHARDS,
+    registry,
+    clock: systemClock,
+    log: createLogger({ name: 'test', level: 'silent' }),
+    onLatency: (encoded) => latency.add(encoded),
+    spawn: (workerData) => {
+      const worker = new Worker(new URL(import.meta.resolve('#workers/drain-worker')), { workerData })
+      workers.push(worker)
+      return worker
+    },
+    ...more,
+  })
+  const lanes = supervisor.rings.map(({ lane }) => lane)
+  const intake = new Intake({ lanes, registry, onReject: () => {} })
+  const living = () => workers.filter(({ threadId }) => threadId !== -1)
+  return { supervisor, intake, latency, living }
+}
+
+/** Small seeded generator (xorshift32). */
+function randomBelow(seedValue: number): (bound: number) => number {
+  let state = seedValue | 1
+  return (bound) => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) % bound
+  }
+}
+
+function imbalanceOf({ supervisor, intake }: ReturnType<typeof hubWith>): number {
+  const { accepted, dropped } = intake.totals()
+  const { samplesDelivered, samplesRolledBack, inFlight, abandoned } = supervisor.totals()
+  return accepted - dropped - samplesDelivered - samplesRolledBack - inFlight - abandoned
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const deadlineMs = performance.now() + 30_000
+  while (!holds()) {
+    if (performance.now() > deadlineMs) throw new Error(`Not within 30 s: ${what}.`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+describe('drain workers under their supervisor', () => {
+  let redis: TestRedis
+  let directory: string
+  before(async () => {
+    redis = await startRedis()
+    directory = await mkdtemp(join(tmpdir(), 'telemetryhub-drain-'))
+  })
+  after(async () => {
+    await redis.stop()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  const redisAt = (queueName: string, port = redis.port) =>
+    streamLocator({
+      kind: 'redis',
+      shards: SHARDS,
+      redis: { host: '127.0.0.1', port, db: 0, tls: false, queueName, commandTimeoutMs: 2000 },
+    })
+  const stores = {
+    Redis: () => redisAt('terminated'),
+    'the embedded store': () =>
+      streamLocator({ kind: 'embedded', shards: SHARDS, directory: join(directory, 'terminated') }),
+  }
+
+  for (const [name, locate] of Object.entries(stores)) {
+    it(`lose and double nothing in ${name} when they are terminated ${KILLS} times under load (seed ${seed})`, async () => {
+      const locator = locate()
+      const hub = hubWith(locator)
+      const { supervisor, intake, living } = hub
+      const random = randomBelow(seed)
+      const devices = Array.from({ length: DEVICES }, (_, n) =>
+        intake.addDevice(`device-${n}`, { priority: (n % 3) as 0 | 1 | 2, overflow: 'refuse-newest' }),
+      )
+      const ids = devices.map((device) => Array.from({ length: CHANNELS }, (_, n) => device.series(`c${n}`, '')!))
+      const values = new Float64Array(CHANNELS)
+      await supervisor.start()
+
+      // 50 000 samples a second: every millisecond one reading of every device.
+      const startedMs = performance.now()
+      let readings = 0
+      const imbalances = new Set<number>()
+      const load = setInterval(() => {
+        const due = Math.floor(performance.now() - startedMs)
+        for (; readings < due; readings++) {
+          for (const [n, device] of devices.entries()) device.reading(systemClock.nowUs(), ids[n], values)
+        }
+        imbalances.add(imbalanceOf(hub))
+      }, 1)
+      for (let kill = 0; kill < KILLS; kill++) {
+        // Also right after the start, in the middle of taking over from the one before.
+        const afterMs = random(2) === 0 ? random(20) : random(150)
+        await new Promise((resolve) => setTimeout(resolve, afterMs))
+        await until(() => living().length > 0, 'a worker lives')
+        const workers = living()
+        await workers[random(workers.length)].terminate()
+      }
+      const before = supervisor.totals().samplesDelivered
+      await until(() => supervisor.totals().samplesDelivered > before + 1000, 'samples flow after the last kill')
+      clearInterval(load)
+      await supervisor.stop(20_000)
+
+      const { accepted, dropped } = intake.totals()
+      assert.deepEqual([accepted, dropped], [readings * DEVICES * CHANNELS, 0])
+      const totals = supervisor.totals()
+      assert.deepEqual([totals.samplesDelivered, totals.inFlight, totals.abandoned], [accepted, 0, 0])
+      assert.deepEqual([...imbalances], [0], 'the ledger balanced at every moment')
+      const restarts = supervisor.rings.reduce((sum, ring) => sum + ring.restarts, 0)
+      assert.equal(restarts, KILLS)
+
+      const stored = await readBack(locator)
+      assert.equal(stored.samples, accepted)
+      assert.equal(stored.sequences.size, DEVICES * CHANNELS)
+      const expected = Array.from({ length: readings }, (_, sequence) => sequence)
+      for (const [series, sequences] of stored.sequences) assert.deepEqual(sequences, expected, series)
+    })
+  }
+
+  it('give up what a store that is away does not take in time, and count it', async () => {
+    const away = await mkdtemp(join(tmpdir(), 'telemetryhub-away-'))
+    const hub = hubWith(redisAt('away', 1))
+    const { supervisor, intake } = hub
+    const device = intake.addDevice('a', { priority: 1, overflow: 'refuse-newest' })
+    const ids = [device.series('c', '')!]
+    await supervisor.start()
+    for (let n = 0; n < 100; n++) device.reading(systemClock.nowUs(), ids, [n])
+    await until(() => supervisor.rings.every(({ status }) => status !== undefined), 'the workers have tried')
+    assert.equal(supervisor.isStoreUp, false)
+    assert.match(supervisor.problem ?? '', /samples wait in the ring: .*127\.0\.0\.1:1/)
+    const startedMs = performance.now()
+    await supervisor.stop(300)
+    assert.ok(performance.now() - startedMs < 2000)
+    const { samplesDelivered, inFlight, abandoned } = supervisor.totals()
+    assert.deepEqual([samplesDelivered, inFlight, abandoned], [0, 0, 100])
+    assert.equal(imbalanceOf(hub), 0)
+    await rm(away, { recursive: true, force: true })
+  })
+
+  it('that cannot even start are reported after three tries, and tried on', async () => {
+    const moduleUrl = new URL('./no-such-module.js', import.meta.url).href
+    const { supervisor, living } = hubWith({ moduleUrl, options: {} }, { workers: 1 })
+    await supervisor.start()
+    await until(() => /cannot start \(\d+ tries\)/.test(supervisor.problem ?? ''), 'the problem is told')
+    assert.match(supervisor.problem ?? '', /no-such-module/)
+    const { restarts } = supervisor.rings[0]
+    await until(() => supervisor.rings[0].restarts > restarts, 'another try')
+    await supervisor.stop(100)
+    assert.equal(living().length, 0)
+  })
+
+  it('say how long samples took from reading to stored', async () => {
+    const { supervisor, intake, latency } = hubWith(redisAt('latency'))
+    const device = intake.addDevice('a', { priority: 1, overflow: 'refuse-newest' })
+    const ids = [device.series('c', '')!]
+    await supervisor.start()
+    for (let n = 0; n < 100; n++) device.reading(systemClock.nowUs() - 50_000, ids, [n])
+    await until(() => latency.count === 100, 'latencies have come')
+    assert.ok(latency.percentileUs(0) >= 50_000)
+    await supervisor.stop(5000)
+  })
+
+  it('end at once when nothing is left to store, and their threads with them', async () => {
+    const { supervisor, living } = hubWith(redisAt('idle'))
+    await supervisor.start()
+    await until(() => supervisor.isStoreUp, 'the store is open')
+    const ended = Promise.all(living().map((worker) => once(worker, 'exit')))
+    await supervisor.stop(5000)
+    assert.deepEqual((await ended).flat(), [0, 0])
+  })
+})

@@ -1,0 +1,107 @@
+/** Entry of a drain worker: everything is told by `workerData` and messages, see `protocol/drain-messages`. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { toPortableError } from '#core/errors/telemetry-error'
+import { SealJournal } from '#core/journal/seal-journal'
+import { LatencyRecorder } from '#core/observe/latency-recorder'
+import { CircuitBreaker } from '#core/policy/circuit-breaker'
+import type { DrainStatus, DrainWorkerData, FromDrainWorker, ToDrainWorker } from '#core/protocol/drain-messages'
+import { RingConsumer } from '#core/ring/ring-consumer'
+import { systemClock } from '#core/time/clock'
+import { DrainLoop } from './drain/drain-loop.js'
+import type { Outlet } from './drain/outlet.js'
+import { loadOpener } from './drain/outlet-opener.js'
+import { SeriesCatalogue } from './drain/series-catalogue.js'
+import { Signal } from './drain/signal.js'
+
+const PROGRESS_INTERVAL_MS = 250
+/** One second and a half at most before a store that is back is noticed: waits are jittered below the bound. */
+const BACKOFF = { baseMs: 50, maxMs: 3000 }
+const FAILURES_TO_OPEN = 3
+
+const data = workerData as DrainWorkerData
+const port = parentPort
+if (port === null) throw new Error('drain-worker.js runs as a worker thread only.')
+const send = (message: FromDrainWorker) => port.postMessage(message)
+
+const ring = new RingConsumer(data.ring)
+const journal = new SealJournal(data.journal)
+const catalogue = new SeriesCatalogue(journal.shards, data.series)
+const latency = new LatencyRecorder()
+const breaker = new CircuitBreaker({
+  failuresToOpen: FAILURES_TO_OPEN,
+  backoff: BACKOFF,
+  nowMs: systemClock.monotonicMs,
+})
+const stopped = new Signal()
+let isStopping = false
+let loop: DrainLoop | undefined
+/** While the store is not open. */
+let opening: DrainStatus | undefined
+
+port.on('message', (message: ToDrainWorker) => {
+  if (message.kind === 'series') catalogue.add(message.from, message.series)
+  else {
+    isStopping = true
+    loop?.drainAndStop()
+    stopped.raise()
+  }
+})
+
+const opener = await loadOpener(data, catalogue, ring.capacity)
+send({ kind: 'ready' })
+const timer = setInterval(() => report(false), PROGRESS_INTERVAL_MS)
+const outlet = await openOutlet()
+if (outlet !== undefined) {
+  loop = new DrainLoop({
+    ring,
+    journal,
+    outlet,
+    catalogue,
+    breaker,
+    latency,
+    clock: systemClock,
+    capacity: opener.capacity,
+    ...data.batch,
+    onStoreChange: () => report(true),
+    onRollBack: (rollBack) => send({ kind: 'rolled-back', ...rollBack }),
+  })
+  report(true)
+  if (isStopping) loop.drainAndStop()
+  await loop.run()
+  await outlet.close()
+}
+clearInterval(timer)
+report(true)
+send({ kind: 'stopped' })
+port.close()
+
+/** Tries until the store opens; `undefined` when told to stop meanwhile with nothing to store. */
+async function openOutlet(): Promise<Outlet | undefined> {
+  for (;;) {
+    if (isStopping && ring.backlog === 0) return undefined
+    try {
+      const opened = await opener.open()
+      breaker.succeeded()
+      return opened
+    } catch (error) {
+      breaker.failed()
+      const lastError = toPortableError(error, 'TLM_STREAM_UNAVAILABLE')
+      opening = {
+        storeUp: false,
+        breaker: breaker.state,
+        breakerOpenings: breaker.openings,
+        batchesRetried: 0,
+        lastError,
+      }
+      report(true)
+      while (!breaker.mayTry()) await stopped.next(breaker.waitMs)
+    }
+  }
+}
+
+function report(isDue: boolean): void {
+  const latencyHistogram = latency.take()
+  const status = loop?.status ?? opening
+  if (status === undefined || (!isDue && latencyHistogram === undefined && status.storeUp)) return
+  send({ kind: 'progress', status, ...(latencyHistogram !== undefined && { latencyHistogram }) })
+}
