@@ -1,7 +1,6 @@
 /** Program of the consuming thread of ring-peers.bench.ts: takes what the contender sends, counts and sums it. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { RingBuffer } from 'ringbuf.js'
-import { createColumns } from '#core/model/columns'
 import { RingConsumer } from '#core/ring/ring-consumer'
 
 export type PeerKind = 'ring' | 'ringbuf.js' | 'postMessage'
@@ -41,16 +40,15 @@ function finishRound(count: number, checksum: number): void {
 
 function takeFromRing(): (samples: number) => void {
   const consumer = new RingConsumer(memory)
-  const rows = createColumns(TAKE)
   return (samples) => {
     let count = 0
     let checksum = 0
     while (count < samples) {
-      const taken = consumer.drain(rows)
-      if (taken === 0) consumer.wait(1000)
-      else consumer.release(taken)
-      for (let row = 0; row < taken; row++) checksum += rows.values[row] + rows.sequences[row]
+      const taken = consumer.take(TAKE)
+      for (let i = 0; i < taken; i++) checksum += consumer.valueAt(i) + consumer.sequenceAt(i)
+      consumer.release(taken)
       count += taken
+      if (taken < TAKE && count < samples) consumer.wait(1000, TAKE)
     }
     finishRound(count, checksum)
   }

@@ -13,7 +13,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { RingBuffer } from 'ringbuf.js'
-import { createColumns } from '#core/model/columns'
 import type { Sample } from '#core/model/sample'
 import { createRing } from '#core/ring/layout'
 import { RingProducer } from '#core/ring/ring-producer'
@@ -130,17 +129,10 @@ function publishOneByOne(producer: RingProducer, samples: number): void {
 }
 
 function publishBatches(producer: RingProducer, samples: number, batch: number): void {
-  const rows = createColumns(batch)
-  rows.priorities.fill(1)
   for (let next = 0; next < samples; next += batch) {
-    for (let row = 0; row < batch; row++) {
-      const n = next + row
-      rows.series[row] = n & 1023
-      rows.values[row] = n * 0.5
-      rows.takenAtUs[row] = TAKEN_AT_US + n
-      rows.sequences[row] = n
-    }
-    for (let done = 0; done < batch; ) done += producer.tryPublishMany(rows, done, batch)
+    while (!producer.tryClaim(batch));
+    for (let i = 0, n = next; i < batch; i++, n++) producer.put(i, n & 1023, n * 0.5, TAKEN_AT_US + n, n, 0, 1)
+    producer.publish()
   }
 }
 

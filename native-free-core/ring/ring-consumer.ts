@@ -1,27 +1,19 @@
 import { TelemetryError } from '../errors/telemetry-error.js'
 import type { SampleColumns } from '../model/columns.js'
 import { MAX_RAW_BYTES } from '../model/sample.js'
-import {
-  attachRing,
-  CONSUMED,
-  checkIndices,
-  FLOATS_SHIFT,
-  META,
-  PRIORITY_SHIFT,
-  PUBLISHED,
-  RAW_LENGTH_SHIFT,
-  RAW_START,
-  SEQUENCE,
-  SERIES,
-  SLEEPS,
-  TAKEN_AT,
-  VALUE,
-  WAITING,
-  WORDS_SHIFT,
-} from './layout.js'
+import { attachRing, CONTROL, checkIndices, SLOT } from './layout.js'
 
-/** Loads of PUBLISHED before a sleep: some 10 us, less than a sleep and its wake-up cost both sides. */
-const SPIN_LOADS = 1000
+const { PUBLISHED, CONSUMED, WAITING, SLEEPS } = CONTROL
+const { FLOATS_SHIFT, VALUE, TAKEN_AT } = SLOT
+const { WORDS_SHIFT, SERIES, SEQUENCE, META, RAW_START, PRIORITY_SHIFT, RAW_LENGTH_SHIFT } = SLOT
+
+/**
+ * Steps of the pauses between two looks at PUBLISHED: the first some 0.5 us, all together some 10 us, less than a sleep
+ * and its wake-up cost both sides. A consumer that looks without pause takes the line of PUBLISHED away from the
+ * producer at every store: measured with samples published one by one, that halves what is carried.
+ */
+const FIRST_PAUSE_STEPS = 512
+const LAST_PAUSE_STEPS = 4096
 
 /** `Atomics.waitAsync` as Node 20 has it; the ES2023 library does not describe it. */
 interface AsyncWait {
@@ -34,8 +26,8 @@ interface AsyncWait {
 }
 
 /**
- * The reading end of a ring. Draining copies; only `release` gives slots back. A new consumer starts at the oldest
- * sample not released, so what a crashed one had drained comes again: repeats are possible, silent loss is not.
+ * The reading end of a ring. Samples are taken, read in place or copied, and only `release` gives slots back. A new
+ * consumer starts at the oldest sample not released, so what a crashed one had taken comes again: repeats are possible, silent loss is not.
  *
  * Thread: one thread at a time holds the only consumer of a ring (a drain worker).
  */
@@ -46,10 +38,12 @@ export class RingConsumer {
   readonly #floats: Float64Array
   readonly #words: Int32Array
   readonly #raw: Uint8Array
-  readonly #slots: number
+  readonly #mask: number
   /** PUBLISHED as last loaded: may lag, never leads. */
   #publishedSeen: number
-  /** Next slot to drain. */
+  /** Slot of the first sample of the last take. */
+  #first: number
+  /** Next slot to take. */
   #next: number
   /** Equal to the shared CONSUMED, which only this end stores. */
   #consumed: number
@@ -61,11 +55,12 @@ export class RingConsumer {
     this.#floats = floats
     this.#words = words
     this.#raw = raw
-    this.#slots = slots
+    this.#mask = slots - 1
     this.capacity = slots
     // ORDER R3: an earlier consumer's last release. Only consumers store it, so it cannot move now.
     this.#consumed = Atomics.load(control, CONSUMED)
     this.#next = this.#consumed
+    this.#first = this.#consumed
     // ORDER R1: pairs with the store in RingProducer.#publish.
     this.#publishedSeen = Atomics.load(control, PUBLISHED)
     checkIndices(this.#publishedSeen, this.#consumed, slots)
@@ -73,12 +68,12 @@ export class RingConsumer {
     Atomics.store(control, WAITING, 0)
   }
 
-  /** Samples published and not yet drained by this consumer; more may be published meanwhile. */
+  /** Samples published and not yet taken by this consumer; more may be published meanwhile. */
   get backlog(): number {
     return this.#refresh()
   }
 
-  /** Index of the next slot to drain, u32, wraps. */
+  /** Index of the next slot to take, u32, wraps. */
   get position(): number {
     return this.#next >>> 0
   }
@@ -87,9 +82,16 @@ export class RingConsumer {
    * Blocks until there is something to drain: a bounded spin, then sleep. `false` when `timeoutMs` passed first.
    *
    * Thread: workers only; it stops the event loop of the thread that calls it.
+   *
+   * @param wanted while it spins, some 10 us, it holds out for so many samples: draining few at a time costs both sides
+   *   a cache line each
    */
-  wait(timeoutMs: number): boolean {
-    for (let spin = 0; spin < SPIN_LOADS; spin++) if (this.#refresh() > 0) return true
+  wait(timeoutMs: number, wanted = 1): boolean {
+    for (let steps = FIRST_PAUSE_STEPS; steps <= LAST_PAUSE_STEPS; steps += steps >> 3) {
+      if (this.#refresh() >= wanted) return true
+      pause(steps)
+    }
+    if (this.#refresh() > 0) return true
     this.#announceSleep()
     // ORDER R2: compares PUBLISHED after WAITING was stored; partner RingProducer.#publish.
     Atomics.wait(this.#control, PUBLISHED, this.#publishedSeen, timeoutMs)
@@ -111,49 +113,78 @@ export class RingConsumer {
   }
 
   /**
-   * Copies the samples after the last drained one into rows `0..n-1` of `into`, whose former rows are gone. They stay
-   * in the ring until released.
+   * Takes the samples after the last taken one, to be read in place with {@link valueAt} and its like until they are
+   * released or more are taken. They stay in the ring until released.
    *
-   * Cost: one load of a shared word when fewer than `max` samples are known to be there; allocates for raw bytes only.
+   * Cost: one load of a shared word when fewer than `max` samples are known to be there.
+   *
+   * @returns how many, at most `max`; 0 when there is nothing
+   */
+  take(max: number): number {
+    this.#first = this.#next
+    let available = (this.#publishedSeen - this.#next) >>> 0
+    if (available < max) available = this.#refresh()
+    const count = Math.max(0, Math.min(available, max))
+    this.#next = (this.#next + count) | 0
+    return count
+  }
+
+  /** Value of the taken sample `index`, 0..taken-1; unchecked, like its siblings. */
+  valueAt(index: number): number {
+    return this.#floats[(((this.#first + index) & this.#mask) << FLOATS_SHIFT) + VALUE]
+  }
+
+  takenAtUsAt(index: number): number {
+    return this.#floats[(((this.#first + index) & this.#mask) << FLOATS_SHIFT) + TAKEN_AT]
+  }
+
+  seriesAt(index: number): number {
+    return this.#words[(((this.#first + index) & this.#mask) << WORDS_SHIFT) + SERIES] >>> 0
+  }
+
+  sequenceAt(index: number): number {
+    return this.#words[(((this.#first + index) & this.#mask) << WORDS_SHIFT) + SEQUENCE] >>> 0
+  }
+
+  /**
+   * Takes samples and copies them into rows `0..n-1` of `into`, whose former rows are gone.
+   *
+   * Cost: that of {@link take}; allocates for raw bytes only.
    *
    * @param max most samples, default and upper bound the rows of `into`
    * @returns how many, also in `into.count`; 0 when there is nothing
    * @throws TLM_INVARIANT_BROKEN a slot is corrupt
    */
   drain(into: SampleColumns, max: number = into.capacity): number {
-    const limit = Math.max(0, Math.min(max, into.capacity))
-    let available = (this.#publishedSeen - this.#next) >>> 0
-    if (available < limit) available = this.#refresh()
-    const count = Math.min(available, limit)
+    const count = this.take(Math.min(max, into.capacity))
     if (into.raw.size > 0) into.raw.clear()
     into.count = count
     if (this.#copyRows(into, count) !== 0) this.#copyRaw(into, count)
-    this.#next = (this.#next + count) | 0
     return count
   }
 
   /**
-   * Takes back the newest `samples` drained and not released: they are drained again.
+   * Takes back the newest `samples` taken and not released: they are taken again.
    *
    * @throws TLM_INVARIANT_BROKEN more than those
    */
   rewind(samples: number): void {
     const held = (this.#next - this.#consumed) >>> 0
     if (!(samples >= 0 && samples <= held)) {
-      throw new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: cannot rewind ${samples} samples, ${held} are drained.`)
+      throw new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: cannot rewind ${samples} samples, ${held} are taken.`)
     }
     this.#next = (this.#next - samples) | 0
   }
 
   /**
-   * Gives the oldest `samples` drained samples, and their raw bytes, back to the producer.
+   * Gives the oldest `samples` taken samples, and their raw bytes, back to the producer.
    *
-   * @throws TLM_INVARIANT_BROKEN more than drained and not yet released
+   * @throws TLM_INVARIANT_BROKEN more than taken and not yet released
    */
   release(samples: number): void {
     const held = (this.#next - this.#consumed) >>> 0
     if (!(samples >= 0 && samples <= held)) {
-      throw new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: cannot release ${samples} samples, ${held} are drained.`)
+      throw new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: cannot release ${samples} samples, ${held} are taken.`)
     }
     if (samples === 0) return
     this.#consumed = (this.#consumed + samples) | 0
@@ -166,8 +197,8 @@ export class RingConsumer {
     const { values, takenAtUs, series, sequences, qualities, priorities } = into
     const floats = this.#floats
     const words = this.#words
-    const mask = this.#slots - 1
-    let index = this.#next
+    const mask = this.#mask
+    let index = this.#first
     let metas = 0
     for (let row = 0; row < count; row++) {
       const slot = index & mask
@@ -188,7 +219,7 @@ export class RingConsumer {
 
   #copyRaw(into: SampleColumns, count: number): void {
     for (let row = 0; row < count; row++) {
-      const word = ((this.#next + row) & (this.#slots - 1)) << WORDS_SHIFT
+      const word = ((this.#first + row) & this.#mask) << WORDS_SHIFT
       const length = this.#words[word + META] >>> RAW_LENGTH_SHIFT
       if (length === 0) continue
       if (length > Math.min(MAX_RAW_BYTES, this.#raw.length)) {
@@ -222,4 +253,9 @@ export class RingConsumer {
     Atomics.store(this.#control, WAITING, 0)
     return this.#refresh() > 0
   }
+}
+
+/** Burns time without touching shared memory. */
+function pause(steps: number): void {
+  for (let step = 0; step < steps; step++);
 }

@@ -3,23 +3,11 @@ import type { SampleColumns } from '../model/columns.js'
 import type { Priority } from '../model/priority.js'
 import type { Quality } from '../model/quality.js'
 import { MAX_RAW_BYTES, type Sample } from '../model/sample.js'
-import {
-  attachRing,
-  CONSUMED,
-  checkIndices,
-  FLOATS_SHIFT,
-  META,
-  PRIORITY_SHIFT,
-  PUBLISHED,
-  RAW_LENGTH_SHIFT,
-  RAW_START,
-  SEQUENCE,
-  SERIES,
-  TAKEN_AT,
-  VALUE,
-  WAITING,
-  WORDS_SHIFT,
-} from './layout.js'
+import { attachRing, CONTROL, checkIndices, SLOT } from './layout.js'
+
+const { PUBLISHED, CONSUMED, WAITING } = CONTROL
+const { FLOATS_SHIFT, VALUE, TAKEN_AT } = SLOT
+const { WORDS_SHIFT, SERIES, SEQUENCE, META, RAW_START, PRIORITY_SHIFT, RAW_LENGTH_SHIFT } = SLOT
 
 /**
  * The writing end of a ring. A refused sample leaves the ring unchanged: what happens to it is the caller's overflow
@@ -40,6 +28,8 @@ export class RingProducer {
   #published: number
   /** CONSUMED as last loaded: never ahead of the shared word, so the ring never looks emptier than it is. */
   #consumedSeen: number
+  /** Slots claimed and not yet published. */
+  #claimed = 0
   /** Where the next raw bytes begin, and where the oldest not yet released begin; both count and wrap like indices. */
   #rawEnd: number
   #rawStartSeen: number
@@ -91,6 +81,47 @@ export class RingProducer {
   }
 
   /**
+   * Reserves the next `count` slots to be written in place with {@link put} and made visible with {@link publish}; `false`,
+   * changing nothing, when so many are not free now. A claim that is not published is forgotten with the next one.
+   *
+   * @throws TLM_OPTIONS_INVALID more than the ring has
+   */
+  tryClaim(count: number): boolean {
+    if (count > this.capacity) throw invalid(`${count} samples cannot fit a ring of ${this.capacity} slots`)
+    const isFree = this.capacity - ((this.#published - this.#consumedSeen) >>> 0) >= count || this.free >= count
+    this.#claimed = isFree ? count : 0
+    return isFree
+  }
+
+  /**
+   * Writes the claimed slot `index` in place: no copy, nothing visible yet.
+   *
+   * @param index 0..claimed-1
+   * @throws TLM_INVARIANT_BROKEN the slot is not claimed
+   */
+  put(
+    index: number,
+    series: number,
+    value: number,
+    takenAtUs: number,
+    sequence: number,
+    quality: number,
+    priority: number,
+  ): void {
+    if (index >>> 0 >= this.#claimed) throw unclaimed(index, this.#claimed)
+    this.#write(index, series, value, takenAtUs, sequence, quality | (priority << PRIORITY_SHIFT), this.#rawEnd)
+  }
+
+  /**
+   * Makes the claimed slots visible with one store; each must have been {@link put}.
+   *
+   * Cost: one store and one load of shared words, however many slots.
+   */
+  publish(): void {
+    if (this.#claimed > 0) this.#publish((this.#published + this.#claimed) | 0)
+  }
+
+  /**
    * Publishes one sample; `false`, changing nothing, when slots or raw bytes do not suffice now.
    *
    * Cost: one store and one load of shared words; one more load when the ring looks full.
@@ -98,27 +129,16 @@ export class RingProducer {
    * @throws TLM_OPTIONS_INVALID its raw bytes could never fit
    */
   tryPublish(sample: Sample): boolean {
-    const next = this.#published
-    if (((next - this.#consumedSeen) | 0) === this.capacity && this.free === 0) return false
-    const raw = sample.raw
+    const { raw } = sample
+    if (((this.#published - this.#consumedSeen) | 0) === this.capacity && this.free === 0) return false
     const rawStart = this.#rawEnd
     let meta = sample.quality | (sample.priority << PRIORITY_SHIFT)
     if (raw !== undefined) {
-      if (!this.#tryCopyRaw(raw, next)) return false
+      if (!this.#tryCopyRaw(raw, this.#published)) return false
       meta |= raw.length << RAW_LENGTH_SHIFT
     }
-    const slot = next & this.#mask
-    const floats = this.#floats
-    const words = this.#words
-    const float = slot << FLOATS_SHIFT
-    const word = slot << WORDS_SHIFT
-    floats[float + VALUE] = sample.value
-    floats[float + TAKEN_AT] = sample.takenAtUs
-    words[word + SERIES] = sample.series
-    words[word + SEQUENCE] = sample.sequence
-    words[word + META] = meta
-    words[word + RAW_START] = rawStart
-    this.#publish((next + 1) | 0)
+    this.#write(0, sample.series, sample.value, sample.takenAtUs, sample.sequence, meta, rawStart)
+    this.#publish((this.#published + 1) | 0)
     return true
   }
 
@@ -140,34 +160,20 @@ export class RingProducer {
   ): boolean {
     const count = series.length
     if (count !== values.length) throw invalid(`a reading has ${count} series but ${values.length} values`)
-    if (count > this.capacity)
-      throw invalid(`a reading of ${count} samples cannot fit a ring of ${this.capacity} slots`)
     if (count === 0) return true
-    const first = this.#published
-    if (this.capacity - ((first - this.#consumedSeen) >>> 0) < count && this.free < count) return false
+    if (!this.tryClaim(count)) return false
     let rawStart = this.#rawEnd
     let meta = quality | (priority << PRIORITY_SHIFT)
     if (raw !== undefined) {
-      if (!this.#tryCopyRaw(raw, first)) return false
+      if (!this.#tryCopyRaw(raw, this.#published)) return false
       meta |= raw.length << RAW_LENGTH_SHIFT
     }
-    const floats = this.#floats
-    const words = this.#words
-    const mask = this.#mask
     for (let i = 0; i < count; i++) {
-      const slot = (first + i) & mask
-      const float = slot << FLOATS_SHIFT
-      const word = slot << WORDS_SHIFT
-      floats[float + VALUE] = values[i]
-      floats[float + TAKEN_AT] = takenAtUs
-      words[word + SERIES] = series[i]
-      words[word + SEQUENCE] = sequence
-      words[word + META] = meta
-      words[word + RAW_START] = rawStart
+      this.#write(i, series[i], values[i], takenAtUs, sequence, meta, rawStart)
       meta &= (1 << RAW_LENGTH_SHIFT) - 1
       rawStart = this.#rawEnd
     }
-    this.#publish((first + count) | 0)
+    this.publish()
     return true
   }
 
@@ -194,22 +200,9 @@ export class RingProducer {
 
   #copyRows(columns: SampleColumns, from: number, count: number): void {
     const { values, takenAtUs, series, sequences, qualities, priorities } = columns
-    const floats = this.#floats
-    const words = this.#words
-    const mask = this.#mask
-    const rawStart = this.#rawEnd
-    let index = this.#published
-    for (let row = from; row < from + count; row++) {
-      const slot = index & mask
-      const float = slot << FLOATS_SHIFT
-      const word = slot << WORDS_SHIFT
-      floats[float + VALUE] = values[row]
-      floats[float + TAKEN_AT] = takenAtUs[row]
-      words[word + SERIES] = series[row]
-      words[word + SEQUENCE] = sequences[row]
-      words[word + META] = qualities[row] | (priorities[row] << PRIORITY_SHIFT)
-      words[word + RAW_START] = rawStart
-      index = (index + 1) | 0
+    for (let i = 0, row = from; i < count; i++, row++) {
+      const meta = qualities[row] | (priorities[row] << PRIORITY_SHIFT)
+      this.#write(i, series[row], values[row], takenAtUs[row], sequences[row], meta, this.#rawEnd)
     }
   }
 
@@ -221,19 +214,34 @@ export class RingProducer {
       const rawStart = this.#rawEnd
       if (bytes !== undefined && !this.#tryCopyRaw(bytes, (first + done) | 0)) return done
       const row = from + done
-      const slot = (first + done) & this.#mask
-      const word = slot << WORDS_SHIFT
-      this.#floats[(slot << FLOATS_SHIFT) + VALUE] = columns.values[row]
-      this.#floats[(slot << FLOATS_SHIFT) + TAKEN_AT] = columns.takenAtUs[row]
-      this.#words[word + SERIES] = columns.series[row]
-      this.#words[word + SEQUENCE] = columns.sequences[row]
-      this.#words[word + META] =
-        columns.qualities[row] |
-        (columns.priorities[row] << PRIORITY_SHIFT) |
-        ((bytes?.length ?? 0) << RAW_LENGTH_SHIFT)
-      this.#words[word + RAW_START] = rawStart
+      const { series, values, takenAtUs, sequences, qualities, priorities } = columns
+      const rawLength = (bytes?.length ?? 0) << RAW_LENGTH_SHIFT
+      const meta = qualities[row] | (priorities[row] << PRIORITY_SHIFT) | rawLength
+      this.#write(done, series[row], values[row], takenAtUs[row], sequences[row], meta, rawStart)
     }
     return count
+  }
+
+  /** Plain writes of the slot `index` places after the last published one. */
+  #write(
+    index: number,
+    series: number,
+    value: number,
+    takenAtUs: number,
+    sequence: number,
+    meta: number,
+    rawStart: number,
+  ): void {
+    const slot = (this.#published + index) & this.#mask
+    const float = slot << FLOATS_SHIFT
+    const word = slot << WORDS_SHIFT
+    const words = this.#words
+    this.#floats[float + VALUE] = value
+    this.#floats[float + TAKEN_AT] = takenAtUs
+    words[word + SERIES] = series
+    words[word + SEQUENCE] = sequence
+    words[word + META] = meta
+    words[word + RAW_START] = rawStart
   }
 
   /** Copies `bytes` into the arena for the slot `next`; `false`, changing nothing, when they do not fit now. */
@@ -266,6 +274,7 @@ export class RingProducer {
 
   #publish(next: number): void {
     this.#published = next
+    this.#claimed = 0
     const control = this.#control
     // ORDER R1, slots before PUBLISHED: whoever loads the new count (RingConsumer.#refresh) sees the slots whole.
     Atomics.store(control, PUBLISHED, next)
@@ -280,6 +289,10 @@ export class RingProducer {
     // ORDER R2: wakes the wait() on PUBLISHED in RingConsumer.wait or waitAsync.
     Atomics.notify(this.#control, PUBLISHED, 1)
   }
+}
+
+function unclaimed(index: number, claimed: number): TelemetryError {
+  return new TelemetryError('TLM_INVARIANT_BROKEN', `Ring: slot ${index} of ${claimed} claimed ones cannot be written.`)
 }
 
 function invalid(problem: string): TelemetryError {

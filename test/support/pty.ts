@@ -7,6 +7,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 export interface Pty {
   /** The end that a driver opens; the link when one was asked for. */
   readonly path: string
+  /** The other end: what another program writes there comes out at {@link path}. */
+  readonly devicePath: string
   /** Writes as the device would. */
   write(data: string | Uint8Array): Promise<void>
   /** Resolves with what the driver wrote, once it contains `text`. */
@@ -23,6 +25,7 @@ export async function startPty(link?: string): Promise<Pty> {
   const device = await open(devicePath, constants.O_RDWR | constants.O_NOCTTY)
   return {
     path: link ?? driverPath,
+    devicePath,
     async write(data) {
       await device.writeFile(data)
     },

@@ -15,6 +15,9 @@ function startConsumer(workerData: ConsumerThreadData): Promise<ConsumerThreadRe
   return once(worker, 'message').then(([report]) => report)
 }
 
+/** Nobody notifies it: waiting on it is a pause that leaves the core to others. */
+const nobody = new Int32Array(new SharedArrayBuffer(4))
+
 /** Small seeded generator (xorshift32): the same seed gives the same batch sizes. */
 function randomBelow(seedValue: number): (bound: number) => number {
   let state = seedValue | 1
@@ -49,18 +52,24 @@ function publishAll(memory: SharedArrayBuffer, total: number): void {
       rows.sequences[row] = sequence
     }
     if (random(16) === 0) rows.raw.set(0, new Uint8Array(random(2000)).fill(next & 255))
-    for (let done = 0; done < count; ) done += producer.tryPublishMany(rows, done, count)
+    for (let done = 0, refusals = 0; done < count; ) {
+      const taken = producer.tryPublishMany(rows, done, count)
+      done += taken
+      // On a crowded machine the consumer may need this core to make room.
+      refusals = taken > 0 ? 0 : refusals + 1
+      if (refusals > 10_000) Atomics.wait(nobody, 0, 0, 1)
+    }
     next += count
   }
 }
 
 for (const [name, startIndex] of [
-  ['2^31', 2 ** 31 - 300_000],
-  ['2^32', 2 ** 32 - 300_000],
+  ['2^31', 2 ** 31 - 50_000],
+  ['2^32', 2 ** 32 - 50_000],
 ] as const) {
   for (const slots of [4, 1024]) {
     test(`every sample crosses once, whole and in order, over ${slots} slots across ${name} (seed ${seed})`, async () => {
-      const samples = slots === 4 ? 600_000 : 2_000_000
+      const samples = slots === 4 ? 100_000 : 2_000_000
       const ring = createRing({ slots, rawBytes: 4096, startIndex })
       const report = startConsumer({ ring, samples, waitAsync: false })
       publishAll(ring, samples)

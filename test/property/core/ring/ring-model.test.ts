@@ -15,6 +15,12 @@ const action = fc.oneof(
   fc.record({ kind: fc.constant('one' as const), raw }),
   fc.record({ kind: fc.constant('reading' as const), count: fc.integer({ min: 0, max: SLOTS }), raw }),
   fc.record({ kind: fc.constant('many' as const), raws: fc.array(raw, { maxLength: SLOTS + 2 }), from: fc.nat(3) }),
+  fc.record({
+    kind: fc.constant('in-place' as const),
+    count: fc.integer({ min: 0, max: SLOTS }),
+    isGivenUp: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('take' as const), max: fc.nat(SLOTS + 1) }),
   fc.record({ kind: fc.constant('drain' as const), max: fc.nat(SLOTS + 1) }),
   fc.record({ kind: fc.constant('release' as const), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
   fc.record({ kind: fc.constant('restart-consumer' as const) }),
@@ -50,6 +56,8 @@ class RingAndModel {
     if (step.kind === 'one') this.#publishOne(step.raw)
     else if (step.kind === 'reading') this.#publishReading(step.count, step.raw)
     else if (step.kind === 'many') this.#publishMany(step.raws, step.from)
+    else if (step.kind === 'in-place') this.#publishInPlace(step.count, step.isGivenUp)
+    else if (step.kind === 'take') this.#take(step.max)
     else if (step.kind === 'drain') this.#drain(step.max)
     else if (step.kind === 'release') this.#release(Math.floor(step.share * this.#drained))
     else if (step.kind === 'restart-producer') this.#producer = new RingProducer(this.#memory)
@@ -115,6 +123,38 @@ class RingAndModel {
     while (fitting < samples.length && this.#fits(samples.slice(0, fitting + 1))) fitting++
     assert.equal(this.#producer.tryPublishMany(columns, from, from + samples.length), fitting)
     this.#queue.push(...samples.slice(0, fitting))
+  }
+
+  #publishInPlace(count: number, isGivenUp: boolean): void {
+    const samples = Array.from({ length: count }, () => this.#make(undefined))
+    const fits = this.#fits(samples)
+    assert.equal(this.#producer.tryClaim(count), fits)
+    if (fits) {
+      samples.forEach(({ series, value, takenAtUs, sequence, quality, priority }, i) => {
+        this.#producer.put(i, series, value, takenAtUs, sequence, quality, priority)
+      })
+    }
+    assert.throws(() => this.#producer.put(fits ? count : 0, 0, 0, 0, 0, 0, 0), { code: 'TLM_INVARIANT_BROKEN' })
+    if (isGivenUp) return
+    this.#producer.publish()
+    assert.throws(() => this.#producer.put(0, 0, 0, 0, 0, 0, 0), { code: 'TLM_INVARIANT_BROKEN' })
+    if (fits) this.#queue.push(...samples)
+  }
+
+  #take(max: number): void {
+    const expected = this.#queue.slice(this.#drained, this.#drained + max)
+    const taken = this.#consumer.take(max)
+    const seen = Array.from({ length: taken }, (_, i) => [
+      this.#consumer.seriesAt(i),
+      this.#consumer.valueAt(i),
+      this.#consumer.takenAtUsAt(i),
+      this.#consumer.sequenceAt(i),
+    ])
+    assert.deepEqual(
+      seen,
+      expected.map(({ series, value, takenAtUs, sequence }) => [series, value, takenAtUs, sequence]),
+    )
+    this.#drained += expected.length
   }
 
   #drain(max: number): void {

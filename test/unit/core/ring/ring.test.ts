@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createColumns } from '#core/model/columns'
 import { MAX_RAW_BYTES, type Sample } from '#core/model/sample'
-import { CONSUMED, createRing, PUBLISHED, WAITING } from '#core/ring/layout'
+import { CONTROL, createRing } from '#core/ring/layout'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { RingProducer } from '#core/ring/ring-producer'
 
@@ -140,8 +140,8 @@ test('memory that is not an intact ring cannot be attached to', () => {
     [2, 3], // slots, not a power of two
     [2, 8], // slots, not the memory's size
     [3, 7], // raw bytes
-    [PUBLISHED, 5], // more published than there are slots
-    [CONSUMED, 1], // consumed ahead of published
+    [CONTROL.PUBLISHED, 5], // more published than there are slots
+    [CONTROL.CONSUMED, 1], // consumed ahead of published
   ]
   for (const [word, value] of corrupt) {
     const memory = createRing({ slots: 4, rawBytes: 0 })
@@ -165,7 +165,7 @@ test('a wait on an empty ring ends at its timeout and leaves nobody asleep', asy
   const keepAlive = setInterval(() => {}, 1000)
   assert.equal(await consumer.waitAsync(1), false)
   clearInterval(keepAlive)
-  assert.equal(new Int32Array(memory)[WAITING], 0)
+  assert.equal(new Int32Array(memory)[CONTROL.WAITING], 0)
   producer.tryPublish(sampleOf(1))
   assert.equal(consumer.wait(1), true)
   assert.equal(await consumer.waitAsync(1), true)
@@ -174,10 +174,10 @@ test('a wait on an empty ring ends at its timeout and leaves nobody asleep', asy
 test('a pending asynchronous wait is woken by a publish, and by no more than one notification', async () => {
   const { memory, producer, consumer } = ringOf(2)
   const woken = consumer.waitAsync(60_000)
-  assert.notEqual(new Int32Array(memory)[WAITING], 0)
+  assert.notEqual(new Int32Array(memory)[CONTROL.WAITING], 0)
   const keepAlive = setInterval(() => {}, 1000)
   producer.tryPublish(sampleOf(1))
-  assert.equal(new Int32Array(memory)[WAITING], 0)
+  assert.equal(new Int32Array(memory)[CONTROL.WAITING], 0)
   assert.equal(await woken, true)
   clearInterval(keepAlive)
 })

@@ -1,0 +1,243 @@
+/**
+ * The same samples from a producer to an acknowledged consumer over one Redis, by us and by others:
+ *
+ * ```text
+ *   TelemetryHub   columnar batches -> stream, lease -> decode -> fenced settlement
+ *   BullMQ         one job a sample (as tasks are usually queued), and one job a batch (our batches in base64)
+ *   the seed's way one JSON task per RPUSH, one BLPOP per task, no acknowledgement
+ * ```
+ * Producer and consumer share this process, so encoding, decoding and the client are part of every figure. Slow
+ * contenders carry fewer samples: the rate is what counts. Every contender checks the count and the sum that came.
+ */
+import { Queue, Worker } from 'bullmq'
+import { Redis } from 'ioredis'
+import { BatchDecoder, BatchEncoder } from '#core/codec/batch-codec'
+import { createColumns, type SampleColumns } from '#core/model/columns'
+import type { SeriesDescriptor } from '#core/model/series'
+import { openBatchProducer, openBatchStream } from '#core/transport/redis/redis-stream'
+import { startRedis } from '#test/support/redis-server'
+import type { Bench, BenchMode, BenchRow } from '../bench.js'
+
+const SERIES: readonly SeriesDescriptor[] = Array.from({ length: 8 }, (_, index) => ({
+  device: 'bench',
+  channel: `channel-${index}`,
+  unit: 'celsius',
+}))
+const TAKEN_AT_US = 1.7e15
+const BATCH_SAMPLES = 700
+const BATCH_BYTES = 8_100
+/** Batches that may wait: more would measure memory, not flow. */
+const IN_FLIGHT = 64
+
+/** Carries samples `0..samples-1` from producer to acknowledged consumer. */
+type Carry = (samples: number, port: number) => Promise<Seen>
+interface Seen {
+  count: number
+  sum: number
+}
+
+const CONTENDERS: readonly { name: string; share: number; carry: Carry }[] = [
+  { name: 'TelemetryHub', share: 1, carry: carryByBatches },
+  { name: 'BullMQ, one job a batch', share: 1 / 4, carry: carryByBullBatches },
+  { name: 'BullMQ, one job a sample', share: 1 / 200, carry: carryByBullJobs },
+  { name: 'RPUSH and BLPOP, one task a sample', share: 1 / 200, carry: carryByLists },
+]
+
+export const bench: Bench = {
+  title: 'From producer to acknowledged consumer over one Redis',
+  async run(mode: BenchMode) {
+    const redis = await startRedis(['--maxmemory', '2gb'])
+    const samples = BATCH_SAMPLES * (mode === 'short' ? 2_000 : 10_000)
+    const rows: BenchRow[] = []
+    try {
+      for (const { name, share, carry } of CONTENDERS) {
+        const carried = Math.max(1, Math.round((samples * share) / BATCH_SAMPLES)) * BATCH_SAMPLES
+        const startedMs = performance.now()
+        const { count, sum } = await carry(carried, redis.port)
+        const seconds = (performance.now() - startedMs) / 1000
+        const expected = sumOf(carried)
+        if (count !== carried || sum !== expected) throw new Error(`${name}: ${count} of ${carried}, sum ${sum}.`)
+        const value = carried / seconds
+        const note = rows[0] ? `ours is ${(rows[0].value / value).toFixed(1)} x` : 'count and sum checked'
+        rows.push({ contender: name, unit: 'samples/s', value, note })
+      }
+    } finally {
+      await redis.stop()
+    }
+    return rows
+  },
+}
+
+function sampleValue(n: number): number {
+  return (n % 1000) * 0.5
+}
+
+function sumOf(samples: number): number {
+  let sum = 0
+  for (let n = 0; n < samples; n++) sum += sampleValue(n)
+  return sum
+}
+
+function fill(columns: SampleColumns, first: number): void {
+  for (let row = 0; row < BATCH_SAMPLES; row++) {
+    const n = first + row
+    columns.series[row] = n & 7
+    columns.values[row] = sampleValue(n)
+    columns.takenAtUs[row] = TAKEN_AT_US + n * 100
+    columns.sequences[row] = n >>> 3
+  }
+  columns.count = BATCH_SAMPLES
+}
+
+/** Encodes batches of samples, in order. */
+function createBatches() {
+  const encoder = new BatchEncoder()
+  const columns = createColumns(BATCH_SAMPLES)
+  const rows = Uint32Array.from({ length: BATCH_SAMPLES }, (_, row) => row)
+  return (batch: number) => {
+    fill(columns, batch * BATCH_SAMPLES)
+    const header = { producer: 'bench', epoch: 1, seq: batch + 1 }
+    const encoded = encoder.encode(header, SERIES, columns, rows, 0, BATCH_SAMPLES, BATCH_BYTES)
+    if (encoded.next !== BATCH_SAMPLES) throw new Error(`Only ${encoded.next} samples fit ${BATCH_BYTES} bytes.`)
+    return { ...header, shard: 0, priority: 1 as const, handler: '*', ...encoded }
+  }
+}
+
+/** Decodes bodies and adds up what they hold. */
+function createCounter() {
+  const decoder = new BatchDecoder()
+  const seen: Seen = { count: 0, sum: 0 }
+  const add = (body: Uint8Array) => {
+    const { count, values } = decoder.decode(body)
+    for (let i = 0; i < count; i++) seen.sum += values[i]
+    seen.count += count
+  }
+  return { seen, add }
+}
+
+async function carryByBatches(samples: number, port: number): Promise<Seen> {
+  const options = {
+    host: '127.0.0.1',
+    port,
+    db: 0,
+    tls: false,
+    queueName: 'bench:ours',
+    commandTimeoutMs: 10_000,
+    shards: 1,
+  }
+  const producer = await openBatchProducer(options)
+  const stream = await openBatchStream(options, 'bench')
+  const shard = await stream.own(0, 60_000)
+  if (shard === undefined) throw new Error('The shard has another owner.')
+  const { seen, add } = createCounter()
+  const produce = async () => {
+    const next = createBatches()
+    for (let batch = 0; batch < samples / BATCH_SAMPLES; batch += IN_FLIGHT) {
+      const count = Math.min(IN_FLIGHT, samples / BATCH_SAMPLES - batch)
+      const outcomes = await producer.append(Array.from({ length: count }, (_, index) => next(batch + index)))
+      const failed = outcomes.find(({ kind }) => kind !== 'stored')
+      if (failed !== undefined) throw new Error(`Not stored: ${JSON.stringify(failed)}`)
+    }
+  }
+  const consume = async () => {
+    while (seen.count < samples) {
+      const entries = await shard.lease({ maxEntries: IN_FLIGHT, maxBytes: 2 ** 22 }, 5000)
+      for (const { body } of entries) add(body)
+      await shard.settle({ ack: entries.map(({ id }) => id), retry: [], deadLetter: [], state: new Map() })
+    }
+  }
+  await Promise.all([produce(), consume()])
+  await shard.release()
+  await Promise.all([producer.close(), stream.close()])
+  return seen
+}
+
+async function carryByBullBatches(samples: number, port: number): Promise<Seen> {
+  const { seen, add } = createCounter()
+  const next = createBatches()
+  await carryByBull('bench-batches', port, samples / BATCH_SAMPLES, {
+    jobOf: (n) => Buffer.from(next(n).body).toString('base64'),
+    take: (body) => add(Buffer.from(body as string, 'base64')),
+  })
+  return seen
+}
+
+async function carryByBullJobs(samples: number, port: number): Promise<Seen> {
+  const seen: Seen = { count: 0, sum: 0 }
+  await carryByBull('bench-jobs', port, samples, {
+    jobOf: taskOf,
+    take: (task) => addTask(seen, task as ReturnType<typeof taskOf>),
+  })
+  return seen
+}
+
+async function carryByBull(
+  name: string,
+  port: number,
+  jobs: number,
+  { jobOf, take }: { jobOf: (n: number) => unknown; take: (data: unknown) => void },
+): Promise<void> {
+  const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null }
+  const queue = new Queue(name, { connection })
+  let done = 0
+  let finish = () => {}
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const worker = new Worker(name, async (job) => take(job.data), {
+    connection,
+    concurrency: IN_FLIGHT,
+    removeOnComplete: { count: 0 },
+  })
+  worker.on('completed', () => {
+    if (++done === jobs) finish()
+  })
+  for (let first = 0; first < jobs; first += IN_FLIGHT) {
+    const count = Math.min(IN_FLIGHT, jobs - first)
+    await queue.addBulk(Array.from({ length: count }, (_, index) => ({ name: 'batch', data: jobOf(first + index) })))
+  }
+  await finished
+  await worker.close()
+  await queue.close()
+}
+
+async function carryByLists(samples: number, port: number): Promise<Seen> {
+  const [producer, consumer] = [new Redis(port, '127.0.0.1'), new Redis(port, '127.0.0.1')]
+  const seen: Seen = { count: 0, sum: 0 }
+  const produce = async () => {
+    for (let first = 0; first < samples; first += IN_FLIGHT) {
+      const count = Math.min(IN_FLIGHT, samples - first)
+      const pushes = Array.from({ length: count }, (_, i) =>
+        producer.rpush('bench:list', JSON.stringify(taskOf(first + i))),
+      )
+      await Promise.all(pushes)
+    }
+  }
+  const consume = async () => {
+    while (seen.count < samples) {
+      const popped = await consumer.blpop('bench:list', 5)
+      if (popped !== null) addTask(seen, JSON.parse(popped[1]))
+    }
+  }
+  await Promise.all([produce(), consume()])
+  producer.disconnect()
+  consumer.disconnect()
+  return seen
+}
+
+/** The seed's task with one channel. */
+function taskOf(n: number) {
+  const timestamp = new Date((TAKEN_AT_US + n * 100) / 1000).toISOString()
+  return {
+    id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+    type: 'telemetry.analyze',
+    payload: { device_id: 'bench', timestamp, temperature: sampleValue(n) },
+    priority: 'NORMAL',
+    max_retries: 3,
+  }
+}
+
+function addTask(seen: Seen, task: ReturnType<typeof taskOf>): void {
+  seen.count++
+  seen.sum += task.payload.temperature
+}
