@@ -1,2 +1,0 @@
-/** Holds the folder until its first module stands here. */
-export {}
