@@ -17,19 +17,21 @@ import type { SeriesRuns } from './series-runs.js'
 
 const COUNT = 0
 const MEAN = 1
+/** What rounding took from MEAN: small changes of large values keep their digits, also when parts are merged. */
+const MEAN_REST = 2
 /** Sum of squared distances from the mean. */
-const SQUARES = 2
-const MIN = 3
-const MAX = 4
-const FIRST_AT = 5
-const LAST_AT = 6
+const SQUARES = 3
+const MIN = 4
+const MAX = 5
+const FIRST_AT = 6
+const LAST_AT = 7
 /** Times of the regression are seconds since the first sample that came: small numbers keep their digits. */
-const ORIGIN_AT = 7
-const TIME_MEAN = 8
-const TIME_SQUARES = 9
+const ORIGIN_AT = 8
+const TIME_MEAN = 9
+const TIME_SQUARES = 10
 /** Sum of products of the distances of time and value from their means. */
-const PRODUCTS = 10
-const SKETCH = 11
+const PRODUCTS = 11
+const SKETCH = 12
 const WORDS = SKETCH + SKETCH_WORDS
 
 const QUANTILES = [0.5, 0.95, 0.99]
@@ -39,7 +41,7 @@ export const SAMPLES_PER_SUMMARY = 512
 
 /**
  * `telemetry.analyze`: what a series has looked like since it was first seen. Moments by Welford's recurrences (Technometrics
- * 1962; never a sum of squares), rate of change as the slope of the least-squares line over event time, quantiles by
+ * 1962; never a sum of squares), the mean in two words, rate of change as the slope of the least-squares line over event time, quantiles by
  * `quantile-sketch`.
  */
 export class AnalyzeHandler implements SeriesHandler {
@@ -115,6 +117,7 @@ export class AnalyzeHandler implements SeriesHandler {
     if (count === 0) records[at + ORIGIN_AT] = takenAtUs[from]
     const originAt = records[at + ORIGIN_AT]
     let mean = records[at + MEAN]
+    let meanRest = records[at + MEAN_REST]
     let squares = records[at + SQUARES]
     let min = records[at + MIN]
     let max = records[at + MAX]
@@ -127,9 +130,14 @@ export class AnalyzeHandler implements SeriesHandler {
       const value = values[i]
       const atUs = takenAtUs[i]
       count++
-      const distance = value - mean
-      mean += distance / count
-      squares += distance * (value - mean)
+      const distance = value - mean - meanRest
+      const step = meanRest + distance / count
+      const sum = mean + step // Knuth's two-sum: `sum + meanRest` is `mean + step` exactly
+      const taken = sum - mean
+      meanRest = mean - (sum - taken) + (step - taken)
+      mean = sum
+      const distanceNow = value - mean - meanRest
+      squares += distance * distanceNow
       if (value < min) min = value
       if (value > max) max = value
       if (atUs < firstAt) firstAt = atUs
@@ -138,10 +146,11 @@ export class AnalyzeHandler implements SeriesHandler {
       const timeDistance = time - timeMean
       timeMean += timeDistance / count
       timeSquares += timeDistance * (time - timeMean)
-      products += timeDistance * (value - mean)
+      products += timeDistance * distanceNow
     }
     records[at + COUNT] = count
     records[at + MEAN] = mean
+    records[at + MEAN_REST] = meanRest
     records[at + SQUARES] = squares
     records[at + MIN] = min
     records[at + MAX] = max
@@ -197,12 +206,16 @@ function mergeMoments(into: Float64Array, part: Float64Array): void {
   const count = into[COUNT] + part[COUNT]
   const weight = (into[COUNT] * part[COUNT]) / count
   const share = part[COUNT] / count
-  const distance = part[MEAN] - into[MEAN]
+  const distance = part[MEAN] - into[MEAN] + (part[MEAN_REST] - into[MEAN_REST])
   const timeDistance = part[TIME_MEAN] + (part[ORIGIN_AT] - into[ORIGIN_AT]) * 1e-6 - into[TIME_MEAN]
   into[SQUARES] += part[SQUARES] + distance * distance * weight
   into[TIME_SQUARES] += part[TIME_SQUARES] + timeDistance * timeDistance * weight
   into[PRODUCTS] += part[PRODUCTS] + distance * timeDistance * weight
-  into[MEAN] += distance * share
+  const step = into[MEAN_REST] + distance * share
+  const sum = into[MEAN] + step
+  const taken = sum - into[MEAN]
+  into[MEAN_REST] = into[MEAN] - (sum - taken) + (step - taken)
+  into[MEAN] = sum
   into[TIME_MEAN] += timeDistance * share
   into[COUNT] = count
   into[MIN] = Math.min(into[MIN], part[MIN])

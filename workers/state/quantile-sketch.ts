@@ -17,14 +17,17 @@ import { PAGE_BINS, PAGE_COUNTS, PAGE_KEY, PAGE_NEXT, PAGE_WORDS, type ShardMemo
 export const RELATIVE_ERROR = 0.01
 
 /** Words of a sketch in a record. */
-export const SKETCH_WORDS = 4
+export const SKETCH_WORDS = 5
 const ZEROS = 0
 const LEVEL = 1
-const FIRST_PAGE = 2
-const PAGES = 3
+/** Pages of both signs. */
+const PAGES = 2
+/** First pages, each list from the largest magnitudes down, where most samples are. */
+const FIRST_NEGATIVE = 3
+const FIRST_POSITIVE = 4
 
-/** Bins for magnitudes eight decades apart; more are collapsed. At most 8.7 KB a series. */
-const MAX_PAGES = 32
+/** Bins for magnitudes 17 decades apart in one sign, or 8 in both; more are collapsed. At most 17 KB a series. */
+const MAX_PAGES = 64
 
 /** A hair below the bound leaves room for the rounding of logarithms. */
 const LN_G = Math.log1p((2 * RELATIVE_ERROR * (1 - 1e-9)) / (1 - RELATIVE_ERROR * (1 - 1e-9)))
@@ -99,13 +102,13 @@ export function quantiles(memory: ShardMemory, at: number, count: number, wanted
   return found
 }
 
-/** Number of collapses, zeros, then pages of bins. */
+/** Number of collapses, zeros, then pages of bins in one order: the same sketch always gives the same bytes. */
 export function saveSketch(memory: ShardMemory, at: number, row: RowWriter): void {
   const { records, pages } = memory
   row.integer(records[at + LEVEL])
   row.integer(records[at + ZEROS])
   row.integer(records[at + PAGES])
-  for (let page = records[at + FIRST_PAGE]; page !== 0; page = pages[page * PAGE_WORDS + PAGE_NEXT]) {
+  for (const page of [...listPages(memory, at, FIRST_NEGATIVE), ...listPages(memory, at, FIRST_POSITIVE)]) {
     const counts = page * PAGE_WORDS + PAGE_COUNTS
     row.signed(pages[page * PAGE_WORDS + PAGE_KEY])
     let bits = 0
@@ -156,28 +159,38 @@ function visitBins(memory: ShardMemory, at: number, visit: (value: () => number,
   const { records, pages } = memory
   const lnG = LN_G * 2 ** records[at + LEVEL]
   const middle = 2 / (Math.exp(lnG) + 1)
-  let zeros = records[at + ZEROS]
-  for (let page = records[at + FIRST_PAGE]; page !== 0; page = pages[page * PAGE_WORDS + PAGE_NEXT]) {
-    const key = pages[page * PAGE_WORDS + PAGE_KEY]
-    if (key > 0 && zeros > 0) {
-      visit(() => 0, zeros)
-      zeros = 0
-    }
-    for (let step = 0; step < PAGE_BINS; step++) {
-      const bin = key > 0 ? step : PAGE_BINS - 1 - step
+  const middleOf = (bin: number) => Math.exp(bin * lnG) * middle
+  for (const page of listPages(memory, at, FIRST_NEGATIVE)) {
+    const first = firstBinOf(pages[page * PAGE_WORDS + PAGE_KEY])
+    for (let bin = PAGE_BINS - 1; bin >= 0; bin--) {
       const samples = pages[page * PAGE_WORDS + PAGE_COUNTS + bin]
-      if (samples > 0) visit(() => Math.sign(key) * Math.exp((firstBinOf(key) + bin) * lnG) * middle, samples)
+      if (samples > 0) visit(() => -middleOf(first + bin), samples)
     }
   }
-  if (zeros > 0) visit(() => 0, zeros)
+  if (records[at + ZEROS] > 0) visit(() => 0, records[at + ZEROS])
+  for (const page of listPages(memory, at, FIRST_POSITIVE).reverse()) {
+    const first = firstBinOf(pages[page * PAGE_WORDS + PAGE_KEY])
+    for (let bin = 0; bin < PAGE_BINS; bin++) {
+      const samples = pages[page * PAGE_WORDS + PAGE_COUNTS + bin]
+      if (samples > 0) visit(() => middleOf(first + bin), samples)
+    }
+  }
+}
+
+function listPages({ records, pages }: ShardMemory, at: number, list: number): number[] {
+  const listed: number[] = []
+  for (let page = records[at + list]; page !== 0; page = pages[page * PAGE_WORDS + PAGE_NEXT]) listed.push(page)
+  return listed
 }
 
 /** The page of that key, a new one where there is none; 0 when the sketch must collapse first. */
 function findPage(memory: ShardMemory, at: number, key: number): number {
   const { records, pages } = memory
+  const list = at + (key < 0 ? FIRST_NEGATIVE : FIRST_POSITIVE)
+  const block = Math.abs(key)
   let before = 0
-  let page = records[at + FIRST_PAGE]
-  while (page !== 0 && pages[page * PAGE_WORDS + PAGE_KEY] < key) {
+  let page = records[list]
+  while (page !== 0 && Math.abs(pages[page * PAGE_WORDS + PAGE_KEY]) > block) {
     before = page
     page = pages[page * PAGE_WORDS + PAGE_NEXT]
   }
@@ -186,7 +199,7 @@ function findPage(memory: ShardMemory, at: number, key: number): number {
   const added = memory.allocatePage() // the arrays may be others from here on
   memory.pages[added * PAGE_WORDS + PAGE_KEY] = key
   memory.pages[added * PAGE_WORDS + PAGE_NEXT] = page
-  if (before === 0) memory.records[at + FIRST_PAGE] = added
+  if (before === 0) memory.records[list] = added
   else memory.pages[before * PAGE_WORDS + PAGE_NEXT] = added
   memory.records[at + PAGES]++
   return added
@@ -194,20 +207,17 @@ function findPage(memory: ShardMemory, at: number, key: number): number {
 
 /** Puts bins `2i-1` and `2i` together into bin `i`, for both signs. */
 function collapse(memory: ShardMemory, at: number): void {
-  let page = memory.records[at + FIRST_PAGE]
+  const former = [...listPages(memory, at, FIRST_NEGATIVE), ...listPages(memory, at, FIRST_POSITIVE)]
   const level = memory.records[at + LEVEL]++
-  memory.records[at + FIRST_PAGE] = 0
-  memory.records[at + PAGES] = 0
-  while (page !== 0) {
+  memory.records.fill(0, at + PAGES, at + SKETCH_WORDS)
+  for (const page of former) {
     const from = page * PAGE_WORDS
     const key = memory.pages[from + PAGE_KEY]
     for (let bin = 0; bin < PAGE_BINS; bin++) {
       const samples = memory.pages[from + PAGE_COUNTS + bin]
       if (samples > 0) addBin(memory, at, level, firstBinOf(key) + bin, key < 0, samples)
     }
-    const next = memory.pages[from + PAGE_NEXT]
     memory.freePage(page)
-    page = next
   }
 }
 
