@@ -12,6 +12,7 @@ const LEVEL_MEAN = 1
 const LEVEL_VARIANCE = 2
 const CHANGE_MEAN = 3
 const CHANGE_VARIANCE = 4
+/** The last sample whose level was normal: a spike is not told of again when it is over. */
 const PREVIOUS = 5
 /** State of the rate bound. */
 const DUE = 6
@@ -30,7 +31,7 @@ const MAX_SCORE = 1e12
 
 /**
  * `telemetry.anomaly_detect`: a sample far from the series' running mean, in running scales (`level`), or one that differs
- * from the sample before by unusually much (`change`).
+ * from the last normal one by unusually much (`change`).
  *
  * Mean and scale are exponentially weighted, from plain averages at first to the weight `smoothing`. A distance of more than
  * three scales counts as `3 (1 + ln(z / 3))` scales: an outlier hardly moves them, yet every sample moves them a little. (Were
@@ -98,7 +99,7 @@ export class AnomalyDetectHandler implements SeriesHandler {
       variance = (1 - weight) * (variance + weight * distance * distance)
       changeMean += weight * changeDistance
       changeVariance = (1 - weight) * (changeVariance + weight * changeDistance * changeDistance)
-      previous = value
+      if (Math.abs(score) <= threshold) previous = value
     }
     records[at + COUNT] = count
     records[at + LEVEL_MEAN] = mean
