@@ -50,10 +50,14 @@ export class SeriesRuns {
     this.count = 0
     this.#countSeries(batch, output)
     this.#scatter(batch)
+    const slots = state.slotsOf(batch.series)
     let from = 0
-    for (let index = 0; index < batch.series.length; index++) {
-      const to = this.#next[index]
-      if (to > from) this.#admit(state, state.slotOf(batch.series[index]), from, to, output)
+    for (let place = 0; place < batch.series.length; place++) {
+      const to = this.#next[place]
+      if (to > from) {
+        if (slots[place] < 0) slots[place] = state.slotOf(batch.series[place])
+        this.#admit(state, slots[place], from, to, output)
+      }
       from = to
     }
   }

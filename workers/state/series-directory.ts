@@ -11,17 +11,30 @@ export interface SeriesEntry extends SeriesDescriptor {
  * Which slot of a shard's state belongs to which series: a thread's own copy of the names in shared memory, read on as
  * other threads add series.
  *
- * Thread: its own. Cost: two map look-ups per series of a batch.
+ * Thread: its own. Cost: two map look-ups per series of a new dictionary.
  */
 export class SeriesDirectory {
   readonly #slots = new Map<string, Map<string, number>>()
   readonly #entries: SeriesEntry[] = []
+  readonly #byDictionary = new WeakMap<readonly SeriesDescriptor[], Int32Array>()
 
   /** Reads the names of series that were added since the last call. */
   refresh(memory: ShardMemory): void {
     for (let slot = this.#entries.length; slot < memory.seriesCount; slot++) {
       this.#remember(slot, readName(memory.names, memory.nameAt(slot)))
     }
+  }
+
+  /**
+   * The slots of a batch's dictionary, by place: those already looked up, -1 for the rest, which the caller fills in. A
+   * dictionary that cannot change is remembered: decoders give equal ones as the same object.
+   */
+  slotsOf(dictionary: readonly SeriesDescriptor[]): Int32Array {
+    const known = this.#byDictionary.get(dictionary)
+    if (known !== undefined) return known
+    const slots = new Int32Array(dictionary.length).fill(-1)
+    if (Object.isFrozen(dictionary)) this.#byDictionary.set(dictionary, slots)
+    return slots
   }
 
   find(device: string, channel: string): number | undefined {

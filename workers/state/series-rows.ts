@@ -80,11 +80,20 @@ export class SeriesRows {
     const slot = state.slotOf(series)
     if (slot < 0) throw new RangeError('more series than a shard may have')
     const { memory } = state
-    memory.records[memory.recordAt(slot) + ANALYZED] = analyzed
-    if (version !== VERSION) {
-      for (const { type } of this.#handlers.analyses) count(restarted, type)
-      return
+    const at = memory.recordAt(slot)
+    try {
+      if (version === VERSION) this.#loadVersion1(state, slot, row, restarted)
+      else for (const { type } of this.#handlers.analyses) count(restarted, type)
+    } catch (error) {
+      memory.records.fill(0, at, at + memory.recordWords)
+      this.#handlers.initialise(memory, slot, series)
+      throw error
+    } finally {
+      memory.records[at + ANALYZED] = analyzed
     }
+  }
+
+  #loadVersion1(state: ShardState, slot: number, row: RowReader, restarted: Restarted): void {
     this.#loadClock(state, slot, row)
     for (let parts = row.integer(); parts > 0; parts--) {
       const type = HANDLER_TYPES[row.integer()]

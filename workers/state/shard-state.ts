@@ -36,6 +36,11 @@ export class ShardState {
     return slot
   }
 
+  /** See `SeriesDirectory.slotsOf`. */
+  slotsOf(dictionary: readonly SeriesDescriptor[]): Int32Array {
+    return this.#directory.slotsOf(dictionary)
+  }
+
   series(slot: number): SeriesEntry {
     return this.#directory.entry(slot)
   }
