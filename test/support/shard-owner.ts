@@ -43,8 +43,15 @@ export class ShardOwner {
 
   readonly #pending: DecodedBatch[] = []
 
-  /** One run over the batches. */
-  run(batches: readonly DecodedBatch[], checkpoint = false, handler = '*'): HandlerReply {
+  /**
+   * One run over the batches, its findings and rows saved. With `lose`, what the run gave is lost on the way: its rows, or
+   * its findings as well; the state is then lost too, as after a crash.
+   */
+  run(
+    batches: readonly DecodedBatch[],
+    checkpoint = false,
+    { handler = '*', lose }: { handler?: string; lose?: 'rows' | 'all' } = {},
+  ): HandlerReply {
     this.#pending.push(...batches)
     const entries = batches.map((_, index) => ({
       id: `${this.#batches + index}`,
@@ -62,9 +69,9 @@ export class ShardOwner {
       ...(this.#memory ? { state: this.#memory } : { rows: this.rows }),
     })
     this.#pending.length = 0
-    this.#memory = reply.state
-    for (const finding of reply.findings) this.#upsert(finding)
-    for (const [key, row] of reply.rows ?? []) this.rows.set(key, row)
+    this.#memory = lose === undefined ? reply.state : undefined
+    if (lose !== 'all') for (const finding of reply.findings) this.#upsert(finding)
+    if (lose === undefined) for (const [key, row] of reply.rows ?? []) this.rows.set(key, row)
     return reply
   }
 
