@@ -86,6 +86,17 @@ test('a device clock that goes back neither delays nor resolves an alert', () =>
   assert.deepEqual(transitions(owner, [T, T], 940), ['', 'firing'])
 })
 
+test('a clock that goes back within one run does the same', () => {
+  const owner = ownerOf({ above: 80, for_ms: '5m' })
+  // One, two and three minutes forward are six; the hour back between them does not count.
+  const minutes = [1000, 1001, 941, 943, 940, 943]
+  owner.run([batchOf(minutes.map((minute) => ({ channel: 'temperature', value: T, takenAtUs: minute * MINUTE_US })))])
+  assert.deepEqual(
+    owner.findings.map(({ atUs, body }) => [body.state, atUs / MINUTE_US]),
+    [['firing', 943]],
+  )
+})
+
 test('a clock set by years fires no alert that was merely pending', () => {
   const owner = ownerOf({ ...HELD, for_ms: '2h' })
   assert.deepEqual(transitions(owner, [T, T]), ['pending', ''])
