@@ -1,13 +1,21 @@
 /**
  * Entry of a handler thread: Piscina calls `run` and `ingest`. What a thread needs is made at its start from `workerData`.
  *
- * A user's handler that cannot be loaded makes every call reject with TLM_OPTIONS_INVALID in its message: entries are then
+ * A user's handler that cannot be loaded makes every run reject with TLM_OPTIONS_INVALID in its message: entries are then
  * neither settled nor blamed for what an operator has to mend.
  */
 import { workerData } from 'node:worker_threads'
 import { BatchDecoder } from '#core/codec/batch-codec'
-import type { HandlerReply, HandlerRequest, HandlerWorkerData } from '#core/protocol/handler-messages'
+import type {
+  HandlerReply,
+  HandlerRequest,
+  HandlerWorkerData,
+  IngestReply,
+  IngestRequest,
+} from '#core/protocol/handler-messages'
+import { systemClock } from '#core/time/clock'
 import { HandlerSet } from './handlers/handler-set.js'
+import { ingestTasks } from './ingest-tasks.js'
 import { ShardRunner } from './shard-runner.js'
 import { transferring } from './transferring.js'
 import { UserHandlers } from './user-handlers/user-handlers.js'
@@ -18,10 +26,13 @@ let runner: Promise<ShardRunner> | undefined
 export async function run(request: HandlerRequest): Promise<HandlerReply> {
   runner ??= createRunner(workerData as HandlerWorkerData)
   const reply = (await runner).run(request)
-  return transferring(
-    reply,
-    reply.chunks.map(({ body }) => body.buffer as ArrayBuffer),
-  )
+  return transferring(reply, ownBuffersOf(reply.chunks))
+}
+
+/** See {@link IngestRequest}. A task without a time gets that of this moment. */
+export function ingest(request: IngestRequest): IngestReply {
+  const reply = ingestTasks(request, systemClock.nowUs())
+  return transferring(reply, ownBuffersOf(reply.batches))
 }
 
 async function createRunner({ handlers }: HandlerWorkerData): Promise<ShardRunner> {
@@ -29,4 +40,10 @@ async function createRunner({ handlers }: HandlerWorkerData): Promise<ShardRunne
   const builtIn = new HandlerSet(handlers.filter(({ moduleUrl }) => moduleUrl === undefined))
   const decoder = new BatchDecoder()
   return new ShardRunner(builtIn, users, (body) => decoder.decode(body))
+}
+
+/** Buffers that hold one body and nothing else: only those may leave the thread. */
+function ownBuffersOf(items: readonly { body: Uint8Array }[]): ArrayBuffer[] {
+  const whole = items.filter(({ body }) => body.byteLength === body.buffer.byteLength)
+  return whole.map(({ body }) => body.buffer as ArrayBuffer)
 }

@@ -48,9 +48,10 @@ export class SeriesRuns {
   arrange(batch: DecodedBatch, state: ShardState, output: RunOutput): void {
     this.#reserve(batch.count, batch.series.length)
     this.count = 0
-    this.#countSeries(batch, output)
-    this.#scatter(batch)
-    const slots = state.slotsOf(batch.series)
+    const { slots, firstPlaces } = state.resolve(batch.series)
+    const places = firstPlaces === undefined ? batch.seriesIndex : batch.seriesIndex.map((place) => firstPlaces[place])
+    this.#countSeries(batch, places, output)
+    this.#scatter(batch, places)
     let from = 0
     for (let place = 0; place < batch.series.length; place++) {
       const to = this.#next[place]
@@ -62,13 +63,14 @@ export class SeriesRuns {
     }
   }
 
-  #countSeries({ count, series, seriesIndex, values, takenAtUs, qualities }: DecodedBatch, output: RunOutput): void {
+  #countSeries(batch: DecodedBatch, places: DecodedBatch['seriesIndex'], output: RunOutput): void {
+    const { count, series, values, takenAtUs, qualities } = batch
     const next = this.#next.fill(0, 0, series.length + 1)
     const byQuality = this.#byQuality.fill(0)
     let unusable = 0
     for (let i = 0; i < count; i++) {
       if (TRUSTED[qualities[i]] === 0) byQuality[qualities[i]]++
-      else if (isUsable(values[i], takenAtUs[i])) next[seriesIndex[i] + 1]++
+      else if (isUsable(values[i], takenAtUs[i])) next[places[i] + 1]++
       else unusable++
     }
     for (let index = 0; index < series.length; index++) next[index + 1] += next[index]
@@ -79,11 +81,12 @@ export class SeriesRuns {
   }
 
   /** Afterwards `#next` is where each series ends. */
-  #scatter({ count, seriesIndex, values, takenAtUs, sequences, qualities }: DecodedBatch): void {
+  #scatter(batch: DecodedBatch, places: DecodedBatch['seriesIndex']): void {
+    const { count, values, takenAtUs, sequences, qualities } = batch
     const next = this.#next
     for (let i = 0; i < count; i++) {
       if (TRUSTED[qualities[i]] === 0 || !isUsable(values[i], takenAtUs[i])) continue
-      const to = next[seriesIndex[i]]++
+      const to = next[places[i]]++
       this.values[to] = values[i]
       this.takenAtUs[to] = takenAtUs[i]
       this.sequences[to] = sequences[i]

@@ -7,6 +7,14 @@ export interface SeriesEntry extends SeriesDescriptor {
   name: string
 }
 
+/** A batch's dictionary against a shard's state. */
+export interface ResolvedDictionary {
+  /** Slot by place; -1 where it was not looked up yet, or the shard is full. Whoever looks up fills it in. */
+  readonly slots: Int32Array
+  /** By place, the first place of the same series: units differ, the order of samples must not. Absent: all differ. */
+  readonly firstPlaces: Int32Array | undefined
+}
+
 /**
  * Which slot of a shard's state belongs to which series: a thread's own copy of the names in shared memory, read on as
  * other threads add series.
@@ -16,7 +24,7 @@ export interface SeriesEntry extends SeriesDescriptor {
 export class SeriesDirectory {
   readonly #slots = new Map<string, Map<string, number>>()
   readonly #entries: SeriesEntry[] = []
-  readonly #byDictionary = new WeakMap<readonly SeriesDescriptor[], Int32Array>()
+  readonly #resolved = new WeakMap<readonly SeriesDescriptor[], ResolvedDictionary>()
 
   /** Reads the names of series that were added since the last call. */
   refresh(memory: ShardMemory): void {
@@ -25,16 +33,14 @@ export class SeriesDirectory {
     }
   }
 
-  /**
-   * The slots of a batch's dictionary, by place: those already looked up, -1 for the rest, which the caller fills in. A
-   * dictionary that cannot change is remembered: decoders give equal ones as the same object.
-   */
-  slotsOf(dictionary: readonly SeriesDescriptor[]): Int32Array {
-    const known = this.#byDictionary.get(dictionary)
+  /** What is known of a batch's dictionary; remembered when it cannot change, as decoders give equal ones as one object. */
+  resolve(dictionary: readonly SeriesDescriptor[]): ResolvedDictionary {
+    const known = this.#resolved.get(dictionary)
     if (known !== undefined) return known
     const slots = new Int32Array(dictionary.length).fill(-1)
-    if (Object.isFrozen(dictionary)) this.#byDictionary.set(dictionary, slots)
-    return slots
+    const resolved = { slots, firstPlaces: firstPlacesOf(dictionary) }
+    if (Object.isFrozen(dictionary)) this.#resolved.set(dictionary, resolved)
+    return resolved
   }
 
   find(device: string, channel: string): number | undefined {
@@ -69,6 +75,17 @@ export function seriesName(device: string, channel: string): string {
 /** Escapes `%` and `/`, and halves of surrogate pairs, which no store would give back as they were. */
 export function escapeNamePart(part: string): string {
   return part.replace(/[%/\ud800-\udfff]/gu, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+function firstPlacesOf(dictionary: readonly SeriesDescriptor[]): Int32Array | undefined {
+  const first = new Map<string, number>()
+  const places = Int32Array.from(dictionary, ({ device, channel }, place) => {
+    const key = `${device.length}/${device}${channel}`
+    const known = first.get(key)
+    if (known === undefined) first.set(key, place)
+    return known ?? place
+  })
+  return first.size < dictionary.length ? places : undefined
 }
 
 /** Lengths of device, channel and unit, then their code units. */

@@ -1,5 +1,5 @@
 import type { SeriesDescriptor } from '#core/model/series'
-import { SeriesDirectory, type SeriesEntry } from './series-directory.js'
+import { type ResolvedDictionary, SeriesDirectory, type SeriesEntry } from './series-directory.js'
 import type { ShardMemory } from './shard-memory.js'
 
 /** Words of a record that belong to the series and not to one handler. */
@@ -36,9 +36,9 @@ export class ShardState {
     return slot
   }
 
-  /** See `SeriesDirectory.slotsOf`. */
-  slotsOf(dictionary: readonly SeriesDescriptor[]): Int32Array {
-    return this.#directory.slotsOf(dictionary)
+  /** See {@link SeriesDirectory.resolve}. */
+  resolve(dictionary: readonly SeriesDescriptor[]): ResolvedDictionary {
+    return this.#directory.resolve(dictionary)
   }
 
   series(slot: number): SeriesEntry {

@@ -187,6 +187,21 @@ test('names with slashes are series of their own, also after a restart', () => {
   assert.ok(owner.sink.has('analyze/a%2Fb/c') && owner.sink.has('analyze/a/b%2Fc'))
 })
 
+test('a channel that changes its unit within a batch stays one series in order of arrival', () => {
+  const samples = Array.from({ length: 90 }, (_, i) => ({ value: i % 3, takenAtUs: i * 1e6 }))
+  const clean = new ShardOwner(ALL_ANALYSES.map((type) => specOf(type)))
+  clean.run([batchOf(samples)], true)
+  const mixed = new ShardOwner(ALL_ANALYSES.map((type) => specOf(type)))
+  const series = [
+    ...batchOf(samples).series,
+    { device: 'other', channel: 'c', unit: 'u' },
+    { device: 'd', channel: 'c', unit: 'v' },
+  ]
+  const seriesIndex = Uint8Array.from(samples, (_, i) => (i % 2) * 2)
+  mixed.run([{ ...batchOf(samples), series, seriesIndex }], true)
+  assert.deepEqual(mixed.rows, clean.rows)
+})
+
 test('series beyond what a shard may have are refused and counted, the others go on', () => {
   const owner = new ShardOwner([specOf('telemetry.alert')])
   const many = Array.from({ length: MAX_SERIES }, (_, i) => ({ channel: `c${i}`, value: 1, takenAtUs: 1 }))
