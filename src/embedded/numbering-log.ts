@@ -169,7 +169,7 @@ export class NumberingLog {
 
   #endAndLoad(tail: Tail): Tail {
     this.close()
-    endSegment(this.#folder, tail.segment)
+    endSegment(this.#folder, tail.segment, { header: this.#numbering, extent: tail.extent })
     this.#tail = this.#load()
     return this.#tail
   }
