@@ -75,6 +75,11 @@ export interface HandlerReply {
   state: SharedArrayBuffer
   /** Present when the request asked for a checkpoint. */
   rows?: Map<string, Uint8Array>
+  /**
+   * Of {@link HandlerRequest.rows}, by handler type: series whose saved state of that handler does not fit its present
+   * configuration or version, so that it starts anew; `row` counts rows that could not be read. Absent when all were kept.
+   */
+  restarted?: Readonly<Record<string, number>>
 }
 
 /** `ingest` of the handler worker: tasks that anybody pushed become sealed batches. */

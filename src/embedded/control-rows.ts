@@ -1,34 +1,18 @@
-/**
- * Rows of the two LMDB environments, all keyed by what they are and their shard.
- *
- * `control` outlives a power cut: who may settle, how far was settled, and what settling left. `session` holds what
- * a reboot ends anyway: leases, living holders, who was handed what.
- */
 import type { Priority } from '#core/model/priority'
-import type { RowKey } from './row-store.js'
+import type { Totals } from './segment-format.js'
+import type { SettledSet } from './settled-set.js'
 
-/** In both environments: the holder with its token as the row's version. Settling is conditional on it. */
-export interface OwnerRow {
-  /** Absent after a release. */
-  holder: string | undefined
+/** How far a numbering is settled. */
+export interface Cursor {
+  /** By priority. */
+  settled: [SettledSet, SettledSet, SettledSet]
+  /** Of all settled records. */
+  totals: Totals
+  /** Losses up to here are written down already. */
+  lossSeq: number
 }
 
-/** In `session`: how long the owner's lease lasts, by the lease clock; the version counts changes. */
-export interface UntilRow {
-  untilMs: number
-}
-
-/** In `session`: a holder lives until then. */
-export interface MemberRow {
-  untilMs: number
-}
-
-/** In `session`: the highest seq handed out by priority. */
-export interface HandedRow {
-  toSeq: [number, number, number]
-}
-
-/** In `control`: an entry that waits to be tried again, in a row of its own beside its body. */
+/** An entry that waits to be tried again. */
 export interface RetryRow {
   dueAtMs: number
   priority: Priority
@@ -40,9 +24,11 @@ export interface RetryRow {
   bytes: number
   firstTakenAtUs: number
   storedAtUs: number
+  /** Name of the file that holds the body. */
+  bodyFile: string
 }
 
-/** In `control`: an entry that nobody could process, or a stretch of the log that nobody could read. */
+/** An entry that nobody could process, or a stretch of the log that nobody could read. */
 export interface DeadRow {
   class: string
   message: string
@@ -53,39 +39,75 @@ export interface DeadRow {
   samples: number
   firstTakenAtUs: number | undefined
   diedAtUs: number
-  /** Bytes of the row with its body, as counted in {@link ShardRow.deadBytes}. */
+  /** Of the body, when it is kept. */
   bytes: number
+  bodyFile: string | undefined
 }
 
-/** In `control`: counters of the shard. */
-export interface ShardRow {
-  nextRetry: number
-  /** Dead letters are `firstDead .. nextDead - 1`. */
-  firstDead: number
-  nextDead: number
-  deadBytes: number
+/** Highest seq handed out by priority. */
+export type HandedSeqs = [high: number, normal: number, low: number]
+
+/** What each table holds, by key. */
+interface Tables {
+  /** By numbering. */
+  cursor: Cursor
+  /** By numbering. */
+  handed: HandedSeqs
+  /** Times that an entry was handed out, from the second on. */
+  deliveries: number
+  retry: RetryRow
+  dead: DeadRow
+  /** Rows of the handlers' state. */
+  state: Uint8Array
+  /** The one key is `next`: number of the next retry or dead letter. */
+  counter: number
 }
 
-export const NEW_SHARD: ShardRow = { nextRetry: 1, firstDead: 1, nextDead: 1, deadBytes: 0 }
+type Table = keyof Tables
 
-export const ROWS = {
-  owner: (shard: number): RowKey => ['owner', shard],
-  until: (shard: number): RowKey => ['until', shard],
-  member: (holder: string): RowKey => ['member', 0, holder],
-  members: (): RowKey => ['member', 0],
-  handedOf: (shard: number): RowKey => ['handed', shard],
-  handed: (shard: number, numbering: string): RowKey => ['handed', shard, numbering],
-  /** How often an entry was handed out, from the second time on. */
-  deliveries: (shard: number, numbering: string, seq: number): RowKey => ['deliveries', shard, numbering, seq],
-  deliveriesOf: (shard: number): RowKey => ['deliveries', shard],
-  cursor: (shard: number, numbering: string): RowKey => ['cursor', shard, numbering],
-  cursors: (shard: number): RowKey => ['cursor', shard],
-  shard: (shard: number): RowKey => ['shard', shard],
-  retry: (shard: number, n: number): RowKey => ['retry', shard, n],
-  retries: (shard: number): RowKey => ['retry', shard],
-  retryBody: (shard: number, n: number): RowKey => ['retry-body', shard, n],
-  dead: (shard: number, n: number): RowKey => ['dead', shard, n],
-  deadBody: (shard: number, n: number): RowKey => ['dead-body', shard, n],
-  state: (shard: number, row: string): RowKey => ['state', shard, row],
-  states: (shard: number): RowKey => ['state', shard],
-} as const
+/** One row put, or deleted when `value` is undefined. */
+export type RowChange = { [T in Table]: [table: T, key: string | number, value: Tables[T] | undefined] }[Table]
+
+/** All that is known of a shard besides its log: small, so an owner keeps it in memory. Thread: main. */
+export class ControlRows {
+  readonly cursors = new Map<string, Cursor>()
+  readonly handed = new Map<string, HandedSeqs>()
+  readonly deliveries = new Map<string, number>()
+  readonly retries = new Map<number, RetryRow>()
+  /** Oldest first. */
+  readonly dead = new Map<number, DeadRow>()
+  readonly state = new Map<string, Uint8Array>()
+  readonly counters = new Map<string, number>()
+  readonly #tables: { [T in Table]: Map<string | number, unknown> }
+
+  /** @param keepsState false: state rows are passed over, for those who only measure */
+  constructor(keepsState = true) {
+    this.#tables = {
+      cursor: this.cursors,
+      handed: this.handed,
+      deliveries: this.deliveries,
+      retry: this.retries,
+      dead: this.dead,
+      state: keepsState ? this.state : new Map(),
+      counter: this.counters,
+    } as { [T in Table]: Map<string | number, unknown> }
+  }
+
+  apply(changes: readonly RowChange[]): void {
+    for (const [table, key, value] of changes) {
+      const rows = this.#tables[table]
+      if (value === undefined || value === null) rows.delete(key)
+      else if (table !== 'state') rows.set(key, value)
+      else if (rows === this.state) rows.set(key, new Uint8Array(value)) // its own bytes, not a view of a file's
+    }
+  }
+
+  /** All rows as changes of an empty set. */
+  snapshot(): RowChange[] {
+    const changes: RowChange[] = []
+    for (const [table, rows] of Object.entries(this.#tables)) {
+      for (const [key, value] of rows) changes.push([table, key, value] as RowChange)
+    }
+    return changes
+  }
+}

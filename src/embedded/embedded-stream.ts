@@ -42,5 +42,5 @@ export async function openBatchProducer(options: unknown): Promise<BatchProducer
  * @throws TLM_OPTIONS_INVALID, TLM_STREAM_MISCONFIGURED, TLM_STREAM_UNAVAILABLE as {@link openBatchProducer}
  */
 export async function openBatchStream(options: unknown, holder: string): Promise<BatchStream> {
-  return EmbeddedBatchStream.open(openStoreDirectory(options), holder, systemClock)
+  return new EmbeddedBatchStream(openStoreDirectory(options), holder, systemClock)
 }

@@ -1,6 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Priority } from '#core/model/priority'
+import type { Cursor } from './control-rows.js'
 import { PriorityWindow, type ReadSegment, type RecordRef } from './priority-window.js'
 import { type SegmentFile, segmentPath } from './segment-files.js'
 import {
@@ -13,7 +14,6 @@ import {
   type SegmentHeader,
   type Totals,
 } from './segment-format.js'
-import type { SettledSet } from './settled-set.js'
 import { isMissing } from './store-failure.js'
 
 /** Small records are read many at a time, large ones by their headers alone. */
@@ -22,16 +22,6 @@ const SPARSE_CHUNK_BYTES = 4096
 const LARGE_RECORD_BYTES = 16_384
 /** Each record is two buffers; Linux takes 1024 in one call. */
 const MAX_RECORDS_PER_READ = 256
-
-/** How far a numbering is settled: what outlives its reader. */
-export interface Cursor {
-  /** By priority. */
-  settled: [SettledSet, SettledSet, SettledSet]
-  /** Of all settled records. */
-  totals: Totals
-  /** Losses up to here are written down already. */
-  lossSeq: number
-}
 
 /** Records that the log should hold and does not, or not whole. */
 export interface Loss extends Totals {
@@ -91,11 +81,6 @@ export class NumberingReader {
   /** What the numbering had held when its oldest segment began: all of that is settled. */
   get firstTotals(): Totals {
     return this.#header?.totals ?? { entries: 0, samples: 0, bytes: 0 }
-  }
-
-  /** What the numbering has held up to where reading stands; `undefined` while it stands before the end. */
-  get totalsAtEnd(): Totals | undefined {
-    return this.#isAtEnd ? this.#place?.totals : undefined
   }
 
   get knownSeq(): number {

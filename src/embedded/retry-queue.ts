@@ -1,10 +1,9 @@
 import type { Priority } from '#core/model/priority'
-import { type RetryRow, ROWS } from './control-rows.js'
-import type { RowStore } from './row-store.js'
+import type { RetryRow } from './control-rows.js'
 
 /** An entry that waits to be tried again, or is being tried. */
 export interface Retry {
-  /** Number of its rows. */
+  /** Its key among the retry rows. */
   n: number
   row: RetryRow
 }
@@ -14,9 +13,8 @@ export class RetryQueue {
   /** By due time, then number. */
   #waiting: Retry[]
 
-  constructor(control: RowStore, shard: number) {
-    const rows = control.list<RetryRow>(ROWS.retries(shard))
-    this.#waiting = rows.map(({ key, value }) => ({ n: key[2] as number, row: value })).sort(byDueTime)
+  constructor(rows: ReadonlyMap<number, RetryRow>) {
+    this.#waiting = [...rows].map(([n, row]) => ({ n, row })).sort(byDueTime)
   }
 
   /** The retry of the priority that has been due for longest. */
@@ -26,11 +24,6 @@ export class RetryQueue {
 
   get nextDueAtMs(): number | undefined {
     return this.#waiting[0]?.row.dueAtMs
-  }
-
-  get oldestStoredAtUs(): number | undefined {
-    if (this.#waiting.length === 0) return undefined
-    return this.#waiting.reduce((oldest, { row }) => Math.min(oldest, row.storedAtUs), Number.POSITIVE_INFINITY)
   }
 
   take(retry: Retry): void {

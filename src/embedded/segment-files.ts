@@ -130,8 +130,13 @@ export function publishSegment(folder: string, file: SegmentFile, header: Omit<S
   const draft = join(folder, `${randomUUID()}.tmp`)
   try {
     writeFileSync(draft, encodeSegmentHeader(header))
-    linkSync(draft, segmentPath(folder, { ...file, isOpen: true }))
-    return true
+    const path = segmentPath(folder, { ...file, isOpen: true })
+    linkSync(draft, path)
+    // The name of a segment that has come and gone is free again: who slept that long must not bring it back.
+    const last = listSegments(folder).get(file.numbering)?.at(-1)
+    if (last === undefined || last.index === file.index) return true
+    rmSync(path, { force: true })
+    return false
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error

@@ -1,179 +1,174 @@
-import { TelemetryError } from '#core/errors/telemetry-error'
 import { batchId } from '#core/model/batch'
 import type { Settlement } from '#core/transport/batch-stream'
-import { type DeadRow, NEW_SHARD, type RetryRow, ROWS, type ShardRow } from './control-rows.js'
-import type { Source } from './handed-out.js'
-import type { Cursor, Loss, NumberingReader } from './numbering-reader.js'
+import type { BodyFiles } from './body-files.js'
+import type { ControlRows, Cursor, DeadRow, RetryRow, RowChange } from './control-rows.js'
+import type { HandedOut, Source } from './handed-out.js'
+import type { Loss, NumberingReader } from './numbering-reader.js'
 import type { RecordRef } from './priority-window.js'
 import type { Retry } from './retry-queue.js'
-import type { RowWrite } from './row-store.js'
 import type { Totals } from './segment-format.js'
 import type { SettledSet } from './settled-set.js'
 
-/** Longest name of a state row, UTF-8 bytes: LMDB's keys are bounded. */
-const MAX_ROW_NAME_BYTES = 1500
 /** Dead letters kept per shard; the oldest make room. */
-const MAX_DEAD_LETTERS = 10_000
+const MAX_DEAD_LETTERS = 2000
 /** Bodies of dead letters kept per shard; beyond, only what is said of them. */
 const MAX_DEAD_BYTES = 64 * 2 ** 20
 const MAX_MESSAGE_LENGTH = 2000
 
-/** What an entry is settled as. */
+/** An entry that is leased. */
 export interface LeasedSource {
   source: Source
   attempts: number
   deliveryCount: number
 }
 
-/** What one numbering's reader has to take over once the settlement is committed. */
+/** What one numbering's reader has to take over once the settlement is part of the control log. */
 export interface NumberingChange {
   refs: [Set<RecordRef>, Set<RecordRef>, Set<RecordRef>]
   settled: [SettledSet, SettledSet, SettledSet]
-  cursor: Cursor
   losses: number
 }
 
-/** Everything that one settlement writes, and what is to be done in memory once it is written. Thread: main. */
+/** One settlement as changes of rows, and what is to be done in memory once they are made. Thread: main. */
 export class SettlementPlan {
-  readonly writes: RowWrite[] = []
+  readonly changes: RowChange[] = []
   readonly retries: Retry[] = []
-  readonly settled: Source[] = []
-  readonly #shard: number
+  /** Files that no row names any more. */
+  readonly spentBodies: string[] = []
+  readonly #rows: ControlRows
+  readonly #handedOut: HandedOut
+  readonly #bodies: BodyFiles
   readonly #nowUs: number
-  readonly #counters: ShardRow
-  readonly #bytesOfDead: (n: number) => number
   readonly #refs = new Map<NumberingReader, RecordRef[]>()
+  readonly #newDead: number[] = []
+  #next: number
+  #deadBytes: number
 
-  /** @param bytesOfDead tells {@link DeadRow.bytes} of a dead letter */
-  constructor(shard: number, counters: ShardRow | undefined, nowUs: number, bytesOfDead: (n: number) => number) {
-    this.#shard = shard
-    this.#bytesOfDead = bytesOfDead
-    this.#counters = { ...(counters ?? NEW_SHARD) }
+  constructor(rows: ControlRows, handedOut: HandedOut, bodies: BodyFiles, nowUs: number) {
+    this.#rows = rows
+    this.#handedOut = handedOut
+    this.#bodies = bodies
     this.#nowUs = nowUs
+    this.#next = rows.counters.get('next') ?? 1
+    this.#deadBytes = [...rows.dead.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   /** The entry leaves the stream. */
   remove(source: Source): void {
-    this.settled.push(source)
+    this.changes.push(...this.#handedOut.forget(source))
     if (source.kind === 'log') {
       const refs = this.#refs.get(source.reader)
       if (refs === undefined) this.#refs.set(source.reader, [source.ref])
       else refs.push(source.ref)
     } else {
-      this.#delete(ROWS.retry(this.#shard, source.retry.n))
-      this.#delete(ROWS.retryBody(this.#shard, source.retry.n))
+      this.changes.push(['retry', source.retry.n, undefined])
+      this.spentBodies.push(source.retry.row.bodyFile)
     }
   }
 
-  /** The entry leaves the log, body and all, until it is due. @param body as it was leased */
-  retry({ source, deliveryCount }: LeasedSource, how: Settlement['retry'][number], body: Uint8Array): void {
+  /** The entry leaves the log, body and all, until it is due. */
+  async retry({ source, deliveryCount }: LeasedSource, how: Settlement['retry'][number]): Promise<void> {
+    const { handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs } = describe(source)
     const row: RetryRow = {
-      ...this.#describe(source),
       dueAtMs: this.#nowUs / 1000 + how.afterMs,
       priority: how.priority,
       attempts: how.attempts,
       deliveryCount,
+      ...{ handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs },
+      bodyFile: await this.#bodies.write(await bodyOf(source, this.#bodies)),
     }
     this.remove(source)
-    const n = this.#counters.nextRetry++
-    this.#put(ROWS.retry(this.#shard, n), row)
-    this.#put(ROWS.retryBody(this.#shard, n), body)
+    const n = this.#next++
+    this.changes.push(['retry', n, row])
     this.retries.push({ n, row })
   }
 
-  /** The entry becomes a dead letter. @param body as it was leased */
-  bury({ source, attempts }: LeasedSource, how: Settlement['deadLetter'][number], body: Uint8Array): void {
-    const { handler, correlationId, samples, firstTakenAtUs } = this.#describe(source)
+  /** The entry becomes a dead letter. */
+  async bury({ source, attempts }: LeasedSource, how: Settlement['deadLetter'][number]): Promise<void> {
+    const { handler, correlationId, samples, firstTakenAtUs, bytes } = describe(source)
     const { class: kind, message, priority } = how
+    const isKept = this.#deadBytes + bytes <= MAX_DEAD_BYTES
+    const bodyFile = isKept ? await this.#bodies.write(await bodyOf(source, this.#bodies)) : undefined
     this.remove(source)
-    this.#addDead({ class: kind, message, correlationId, handler, priority, attempts, samples, firstTakenAtUs }, body)
+    const said = { class: kind, message, correlationId, handler, priority, attempts, samples, firstTakenAtUs }
+    this.#addDead({ ...said, bytes: isKept ? bytes : 0, bodyFile })
   }
 
-  /** @throws TLM_INVARIANT_BROKEN the row's name is too long */
   saveState(state: Settlement['state']): void {
-    for (const [row, bytes] of state) {
-      if (Buffer.byteLength(row) > MAX_ROW_NAME_BYTES) {
-        const message = `The state row ${row.slice(0, 100)}... has a name of more than ${MAX_ROW_NAME_BYTES} bytes.`
-        throw new TelemetryError('TLM_INVARIANT_BROKEN', message, { shard: this.#shard })
-      }
-      this.writes.push({ key: ROWS.state(this.#shard, row), value: bytes })
-    }
+    for (const [row, bytes] of state) this.changes.push(['state', row, bytes])
   }
 
-  /**
-   * Ends the plan: cursors of the numberings it touches, and dead letters for what their logs have lost.
-   *
-   * @param cursors so far
-   */
-  finish(
-    readers: Iterable<NumberingReader>,
-    cursors: ReadonlyMap<string, Cursor>,
-  ): Map<NumberingReader, NumberingChange> {
-    const changes = new Map<NumberingReader, NumberingChange>()
+  /** Ends the plan: cursors of the numberings it touches, and dead letters for what their logs have lost. */
+  finish(readers: Iterable<NumberingReader>): Map<NumberingReader, NumberingChange> {
+    const byReader = new Map<NumberingReader, NumberingChange>()
     for (const reader of readers) {
       const refs = this.#refs.get(reader) ?? []
       if (refs.length === 0 && reader.losses.length === 0) continue
-      const change = changeOf(reader, refs, cursors.get(reader.name))
-      for (const loss of reader.losses) this.#addDead(this.#describeLoss(reader, loss), undefined)
-      this.#put(ROWS.cursor(this.#shard, reader.name), change.cursor)
-      changes.set(reader, change)
+      const { change, cursor } = changeOf(reader, refs, this.#rows.cursors.get(reader.name))
+      for (const loss of reader.losses) this.#addDead(describeLoss(reader, loss))
+      this.changes.push(['cursor', reader.name, cursor])
+      byReader.set(reader, change)
     }
-    while (this.#counters.nextDead - this.#counters.firstDead > MAX_DEAD_LETTERS) this.#dropOldestDead()
-    this.#put(ROWS.shard(this.#shard), this.#counters)
-    return changes
+    this.#dropOldestDead()
+    this.changes.push(['counter', 'next', this.#next])
+    return byReader
   }
 
-  #describe(source: Source): Omit<RetryRow, 'dueAtMs' | 'priority' | 'attempts' | 'deliveryCount'> {
-    if (source.kind === 'retry') return source.retry.row
-    const { handler, samples, bodyBytes, firstTakenAtUs, storedAtUs, seq } = source.ref.record
-    const correlationId = correlationIdOf(source.reader, seq)
-    return { handler, correlationId, samples, bytes: bodyBytes, firstTakenAtUs, storedAtUs }
-  }
-
-  #describeLoss(
-    reader: NumberingReader,
-    { firstSeq, lastSeq, samples, priority }: Loss,
-  ): Omit<DeadRow, 'diedAtUs' | 'bytes'> {
-    const correlationId = correlationIdOf(reader, lastSeq)
-    const message = `Batches ${firstSeq} to ${lastSeq} cannot be read from ${reader.name}: the disk lost or damaged them.`
-    const unknown = { handler: '*', attempts: 0, firstTakenAtUs: undefined }
-    return { class: 'TLM_BATCH_UNREADABLE', message, correlationId, samples, priority, ...unknown }
-  }
-
-  #addDead(row: Omit<DeadRow, 'diedAtUs' | 'bytes'>, body: Uint8Array | undefined): void {
-    const n = this.#counters.nextDead++
-    const bytes = body?.byteLength ?? 0
-    const isKept = body !== undefined && this.#counters.deadBytes + bytes <= MAX_DEAD_BYTES
+  #addDead(row: Omit<DeadRow, 'diedAtUs'>): void {
+    const n = this.#next++
     const message = row.message.slice(0, MAX_MESSAGE_LENGTH)
-    const kept: DeadRow = { ...row, message, diedAtUs: this.#nowUs, bytes: isKept ? bytes : 0 }
-    this.#put(ROWS.dead(this.#shard, n), kept)
-    if (!isKept) return
-    this.#put(ROWS.deadBody(this.#shard, n), body)
-    this.#counters.deadBytes += bytes
+    this.changes.push(['dead', n, { ...row, message, diedAtUs: this.#nowUs }])
+    this.#deadBytes += row.bytes
+    this.#newDead.push(n)
   }
 
   #dropOldestDead(): void {
-    const n = this.#counters.firstDead++
-    this.#counters.deadBytes -= this.#bytesOfDead(n)
-    this.#delete(ROWS.dead(this.#shard, n))
-    this.#delete(ROWS.deadBody(this.#shard, n))
-  }
-
-  #put(key: RowWrite['key'], value: unknown): void {
-    this.writes.push({ key, value })
-  }
-
-  #delete(key: RowWrite['key']): void {
-    this.writes.push({ key, value: undefined })
+    let excess = this.#rows.dead.size + this.#newDead.length - MAX_DEAD_LETTERS
+    for (const [n, { bodyFile }] of this.#rows.dead) {
+      if (excess-- <= 0) return
+      this.changes.push(['dead', n, undefined])
+      if (bodyFile !== undefined) this.spentBodies.push(bodyFile)
+    }
   }
 }
 
-export function correlationIdOf({ numbering }: NumberingReader, seq: number): string {
+/** What is known of a leased entry besides its body. */
+export function describe(source: Source): Omit<RetryRow, 'dueAtMs' | 'attempts' | 'deliveryCount' | 'bodyFile'> {
+  if (source.kind === 'retry') return source.retry.row
+  const { priority, handler, samples, bodyBytes, firstTakenAtUs, storedAtUs, seq } = source.ref.record
+  const correlationId = correlationIdOf(source.reader, seq)
+  return { priority, handler, correlationId, samples, bytes: bodyBytes, firstTakenAtUs, storedAtUs }
+}
+
+/** @throws errors of the file system; an entry that was leased can be read */
+async function bodyOf(source: Source, bodies: BodyFiles): Promise<Uint8Array> {
+  if (source.kind === 'retry') return bodies.read(source.retry.row.bodyFile)
+  const body = await source.reader.readBody(source.ref)
+  if (body !== undefined) return body
+  throw new Error(`batch ${correlationIdOf(source.reader, source.ref.record.seq)} cannot be read any more`)
+}
+
+function correlationIdOf({ numbering }: NumberingReader, seq: number): string {
   return numbering === undefined ? '' : batchId({ ...numbering, seq }, numbering.shard)
 }
 
-function changeOf(reader: NumberingReader, refs: readonly RecordRef[], before: Cursor | undefined): NumberingChange {
-  const totals: Totals = { ...(before?.totals ?? reader.firstTotals) }
+function describeLoss(
+  reader: NumberingReader,
+  { firstSeq, lastSeq, samples, priority }: Loss,
+): Omit<DeadRow, 'diedAtUs'> {
+  const message = `Batches ${firstSeq} to ${lastSeq} cannot be read from ${reader.name}: the disk lost or damaged them.`
+  const unknown = { handler: '*', attempts: 0, firstTakenAtUs: undefined, bytes: 0, bodyFile: undefined }
+  const correlationId = correlationIdOf(reader, lastSeq)
+  return { class: 'TLM_BATCH_UNREADABLE', message, correlationId, samples, priority, ...unknown }
+}
+
+function changeOf(
+  reader: NumberingReader,
+  refs: readonly RecordRef[],
+  before: Cursor | undefined,
+): { change: NumberingChange; cursor: Cursor } {
+  const { firstTotals } = reader
+  const totals: Totals = { ...(before && before.totals.entries >= firstTotals.entries ? before.totals : firstTotals) }
   for (const { record } of refs) addTo(totals, { entries: 1, samples: record.samples, bytes: record.bodyBytes })
   for (const loss of reader.losses) addTo(totals, loss)
   const byPriority = ([0, 1, 2] as const).map((priority) => {
@@ -181,14 +176,10 @@ function changeOf(reader: NumberingReader, refs: readonly RecordRef[], before: C
     const lost = reader.losses.filter((loss) => loss.priority === priority).map(({ lastSeq }) => lastSeq)
     return { refs: own, settled: reader.windows[priority].settledWith(own, lost, reader.knownSeq) }
   })
+  const refSets = byPriority.map((one) => one.refs) as NumberingChange['refs']
   const settled = byPriority.map((one) => one.settled) as NumberingChange['settled']
   const lossSeq = reader.losses.reduce((highest, { lastSeq }) => Math.max(highest, lastSeq), before?.lossSeq ?? 0)
-  return {
-    refs: byPriority.map((one) => one.refs) as NumberingChange['refs'],
-    settled,
-    cursor: { settled, totals, lossSeq },
-    losses: reader.losses.length,
-  }
+  return { change: { refs: refSets, settled, losses: reader.losses.length }, cursor: { settled, totals, lossSeq } }
 }
 
 function addTo(totals: Totals, { entries, samples, bytes }: Totals): void {

@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import type { ShardDepth } from '#core/transport/batch-stream'
-import { type RetryRow, ROWS, type ShardRow } from './control-rows.js'
-import { type Cursor, NumberingReader } from './numbering-reader.js'
-import type { RowStore } from './row-store.js'
+import type { ControlRows, Cursor } from './control-rows.js'
+import type { ControlView } from './control-view.js'
+import { NumberingReader } from './numbering-reader.js'
 import {
   listSegments,
   readFrom,
@@ -29,26 +29,24 @@ interface KnownEnd {
  * something is unsettled, the headers before the oldest of it in its segment.
  */
 export class ShardDepthGauge {
-  readonly #shard: number
   readonly #folder: string
-  readonly #control: RowStore
+  readonly #view: ControlView
   readonly #ends = new Map<string, KnownEnd>()
 
-  constructor(shard: number, folder: string, control: RowStore) {
-    this.#shard = shard
+  /** @param folder of the shard's segments */
+  constructor(folder: string, view: ControlView) {
     this.#folder = folder
-    this.#control = control
+    this.#view = view
   }
 
   /** @param nowMs wall clock */
-  async measure(nowMs: number): Promise<Contents> {
-    const contents = this.#measureRetries(nowMs)
-    const rows = this.#control.list<Cursor>(ROWS.cursors(this.#shard))
-    const cursors = new Map(rows.map(({ key, value }) => [key[2] as string, value]))
+  async measure(nowMs: number): Promise<Contents & { owner: string | undefined }> {
+    const { rows, owner } = await this.#view.refresh()
+    const contents = measureRetries(rows, nowMs)
     const listed = listSegments(this.#folder)
     for (const name of this.#ends.keys()) if (!listed.has(name)) this.#ends.delete(name)
     for (const [name, files] of listed) {
-      const cursor = cursors.get(name)
+      const cursor = rows.cursors.get(name)
       const { entries, samples, bytes } = this.#unsettledOf(name, files, cursor)
       if (entries <= 0) continue
       contents.entries += entries
@@ -56,28 +54,7 @@ export class ShardDepthGauge {
       contents.bytes += bytes
       contents.oldestStoredAtUs = earlier(contents.oldestStoredAtUs, await this.#oldestOf(name, files, cursor))
     }
-    return contents
-  }
-
-  #measureRetries(nowMs: number): Contents {
-    const counters = this.#control.get<ShardRow>(ROWS.shard(this.#shard))?.value
-    const deadLetters = counters === undefined ? 0 : counters.nextDead - counters.firstDead
-    const contents: Contents = {
-      entries: 0,
-      samples: 0,
-      bytes: 0,
-      deadLetters,
-      delayed: 0,
-      oldestStoredAtUs: undefined,
-    }
-    for (const { value } of this.#control.list<RetryRow>(ROWS.retries(this.#shard))) {
-      contents.entries++
-      contents.samples += value.samples
-      contents.bytes += value.bytes
-      if (value.dueAtMs > nowMs) contents.delayed++
-      contents.oldestStoredAtUs = earlier(contents.oldestStoredAtUs, value.storedAtUs)
-    }
-    return contents
+    return { ...contents, owner }
   }
 
   #unsettledOf(name: string, files: readonly SegmentFile[], cursor: Cursor | undefined): Totals {
@@ -118,6 +95,22 @@ export class ShardDepthGauge {
       undefined,
     )
   }
+}
+
+function measureRetries({ retries, dead }: ControlRows, nowMs: number): Contents {
+  const contents: Contents = {
+    ...{ entries: 0, samples: 0, bytes: 0, delayed: 0 },
+    deadLetters: dead.size,
+    oldestStoredAtUs: undefined,
+  }
+  for (const { samples, bytes, dueAtMs, storedAtUs } of retries.values()) {
+    contents.entries++
+    contents.samples += samples
+    contents.bytes += bytes
+    if (dueAtMs > nowMs) contents.delayed++
+    contents.oldestStoredAtUs = earlier(contents.oldestStoredAtUs, storedAtUs)
+  }
+  return contents
 }
 
 function followOn(path: string, extent: Extent): Extent | undefined {

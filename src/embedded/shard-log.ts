@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import type { Priority } from '#core/model/priority'
-import { type Cursor, NumberingReader } from './numbering-reader.js'
+import type { Cursor } from './control-rows.js'
+import { NumberingReader } from './numbering-reader.js'
 import type { RecordRef } from './priority-window.js'
 import { listSegments, type SegmentFile } from './segment-files.js'
 
@@ -56,18 +57,6 @@ export class ShardLog {
       const ref = reader.windows[priority].head
       if (ref === undefined) continue
       if (oldest === undefined || ref.record.storedAtUs < oldest.ref.record.storedAtUs) oldest = { reader, ref }
-    }
-    return oldest
-  }
-
-  /** When the oldest unsettled record that is known was stored. */
-  get oldestStoredAtUs(): number | undefined {
-    let oldest: number | undefined
-    for (const { windows } of this.#readers.values()) {
-      for (const window of windows) {
-        const storedAtUs = window.oldest?.record.storedAtUs
-        if (storedAtUs !== undefined && (oldest === undefined || storedAtUs < oldest)) oldest = storedAtUs
-      }
     }
     return oldest
   }

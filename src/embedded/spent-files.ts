@@ -1,5 +1,6 @@
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ControlLog } from './control-log.js'
 import type { NumberingReader } from './numbering-reader.js'
 import { isSuperseded, readSegment, type SegmentFile, segmentPath } from './segment-files.js'
 import type { ShardLog } from './shard-log.js'
@@ -20,11 +21,15 @@ export class SpentFiles {
     this.#folder = folder
   }
 
-  /** Removes the ended segments in which all is settled, oldest first, so that the rest stays without gaps. */
-  remove(readers: Iterable<NumberingReader>): void {
-    for (const reader of readers) {
-      for (const file of reader.takeSpent()) rmSync(segmentPath(this.#folder, file), { force: true })
-    }
+  /**
+   * Removes the ended segments in which all is settled, oldest first, so that the rest stays without gaps; not before
+   * the disk knows that it is settled, or a power cut could bring the settlements back to a time that needs them.
+   */
+  async remove(readers: Iterable<NumberingReader>, control: ControlLog): Promise<void> {
+    const spent = [...readers].flatMap((reader) => reader.takeSpent())
+    if (spent.length === 0) return
+    await control.sync()
+    for (const file of spent) rmSync(segmentPath(this.#folder, file), { force: true })
   }
 
   /** @param nowMs monotonic */

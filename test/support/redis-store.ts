@@ -39,7 +39,7 @@ export async function adminOf(port: number): Promise<Redis> {
   return client
 }
 
-/** Appends like a hub: sends again what is unknown, and what comes after the high water of a gap. */
+/** Appends like a hub that has kept everything: sends again what is unknown, and what comes after the high water. */
 export async function appendUntilStored(
   producer: BatchProducer,
   batches: readonly SealedBatch[],
@@ -51,7 +51,10 @@ export async function appendUntilStored(
     outcomes.forEach(onOutcome)
     const isDone = ({ kind }: AppendOutcome) => kind === 'stored' || kind === 'duplicate'
     const first = outcomes.findIndex((outcome) => !isDone(outcome))
-    next += first < 0 ? window.length : first
+    const outcome = outcomes[first]
+    // A gap behind everything sent: the store went back in time.
+    if (outcome?.kind === 'gap') next = batches.findIndex(({ seq }) => seq > outcome.highWaterSeq)
+    else next += first < 0 ? window.length : first
   }
 }
 

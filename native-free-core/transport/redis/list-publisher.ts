@@ -31,9 +31,9 @@ export interface ListPublisher {
  */
 export async function openListPublisher(options: unknown): Promise<ListPublisher> {
   const redis = readRedisOptions(options)
-  const link: RedisLink = new RedisLink(redis, 'list', redis.commandTimeoutMs, (client) =>
-    checkServer(client, link.where),
-  )
+  const link: RedisLink = new RedisLink(redis, 'list', redis.commandTimeoutMs, async (client) => {
+    await checkServer(client, link.where)
+  })
   try {
     await link.client()
   } catch (error) {

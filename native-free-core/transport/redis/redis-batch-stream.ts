@@ -7,6 +7,7 @@ import { RedisShard } from './redis-shard.js'
 import { BEAT } from './scripts/beat-v1-k1.js'
 import { DEPTH } from './scripts/depth-v1-k7.js'
 import { OWN } from './scripts/own-v1-k7.js'
+import type { ServerWatch } from './server-watch.js'
 import { MAX_BLOCK_MS } from './shard-reader.js'
 
 type OwnReply = [token: number, dueInMs: number, deliveries: Buffer[]] | [0]
@@ -32,11 +33,14 @@ export class RedisBatchStream implements BatchStream {
 
   #isMember = false
 
-  constructor(commands: RedisLink, options: RedisStreamOptions, holder: string) {
+  constructor(commands: RedisLink, watch: ServerWatch, options: RedisStreamOptions, holder: string) {
     this.shards = options.shards
     this.#commands = commands
     this.#options = options
     this.#holder = holder
+    watch.onNewRun = () => {
+      for (const shard of this.#owned) shard.surrender()
+    }
   }
 
   async own(shard: number, leaseMs: number): Promise<OwnedShard | undefined> {

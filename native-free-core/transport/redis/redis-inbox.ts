@@ -5,6 +5,7 @@ import { RedisLink } from './redis-link.js'
 import type { RedisOptions } from './redis-options.js'
 import { RedisOwnedInbox } from './redis-owned-inbox.js'
 import { INBOX_OWN } from './scripts/inbox-own-v1-k1.js'
+import type { ServerWatch } from './server-watch.js'
 import { MAX_BLOCK_MS } from './shard-reader.js'
 
 /** The list that anybody pushes tasks to: one connection for commands, one for the owner's blocking reads. */
@@ -17,11 +18,14 @@ export class RedisInbox implements TaskInbox {
   /** Name of an attempt to own it that was not answered: trying again with it finds what it has got. */
   #claim: string | undefined
 
-  constructor(commands: RedisLink, options: RedisOptions, holder: string) {
+  constructor(commands: RedisLink, watch: ServerWatch, options: RedisOptions, holder: string) {
     this.#commands = commands
     this.#options = options
     this.#holder = holder
     this.#keys = inboxKeys(options.queueName)
+    watch.onNewRun = () => {
+      for (const owned of this.#owned) owned.surrender()
+    }
   }
 
   async own(leaseMs: number): Promise<OwnedInbox | undefined> {

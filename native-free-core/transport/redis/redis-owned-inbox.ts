@@ -55,7 +55,7 @@ export class RedisOwnedInbox implements OwnedInbox {
     if (this.#isLost) return false
     const renewed = await this.#links.commands.run(RENEW, [this.#keys.owner], [this.#token, this.#leaseMs])
     if (renewed !== 1) this.abandon()
-    return renewed === 1
+    return !this.#isLost
   }
 
   async settle({ ack, deadLetter }: InboxSettlement): Promise<SettleResult> {
@@ -71,8 +71,14 @@ export class RedisOwnedInbox implements OwnedInbox {
 
   async release(): Promise<void> {
     if (this.#isLost) return
-    await this.#links.commands.run(INBOX_RELEASE, [this.#keys.owner], [this.#token])
+    await this.#sendRelease()
     this.abandon()
+  }
+
+  /** Stops at once, and lets the store know when it can. */
+  surrender(): void {
+    this.abandon()
+    this.#sendRelease().catch(() => {})
   }
 
   /** Stops reading; what was taken goes to the next owner. */
@@ -80,6 +86,10 @@ export class RedisOwnedInbox implements OwnedInbox {
     this.#isLost = true
     this.#links.reads.close()
     this.#onEnd()
+  }
+
+  async #sendRelease(): Promise<void> {
+    await this.#links.commands.run(INBOX_RELEASE, [this.#keys.owner], [this.#token])
   }
 
   async #take(maxEntries: number): Promise<InboxEntry[]> {
@@ -95,6 +105,7 @@ export class RedisOwnedInbox implements OwnedInbox {
       return []
     }
     // Another lease, called meanwhile, may have been given the same tasks.
+    if (this.#isLost) return []
     const flat = reply as (number | Buffer)[]
     const entries: InboxEntry[] = []
     for (let i = 0; i + 1 < flat.length; i += 2) {

@@ -2,6 +2,7 @@ import type { LeasedEntry, OwnedShard, Settlement, SettleResult } from '../batch
 import { type LeaseLimits, type UnsettledEntry, unsettledEntry } from './carried-entries.js'
 import { DelayedPromoter } from './delayed-promoter.js'
 import type { ShardKeys } from './keyspace.js'
+import { runScript } from './redis-script.js'
 import { PROMOTE } from './scripts/promote-v1-k6.js'
 import { RELEASE } from './scripts/release-v1-k5.js'
 import { RENEW } from './scripts/renew-v1-k1.js'
@@ -88,7 +89,7 @@ export class RedisShard implements OwnedShard {
     if (this.#reader.isLost) return false
     const renewed = await this.#links.commands.run(RENEW, [this.#keys.owner], [this.token, this.#leaseMs])
     if (renewed !== 1) this.#lose()
-    return renewed === 1
+    return !this.#reader.isLost
   }
 
   /** Settlements apply one after the other, in the order of the calls. */
@@ -101,16 +102,26 @@ export class RedisShard implements OwnedShard {
   async release(): Promise<void> {
     await this.#settling
     if (this.#reader.isLost) return
-    const uncounted = [...this.#unsettled.values()].filter(({ isCounted }) => !isCounted)
-    const delivered = uncounted.map(({ priority, streamId }) => deliveryKey(priority, streamId))
-    const { owner, streams, deliveries } = this.#keys
-    await this.#links.commands.run(RELEASE, [owner, ...streams, deliveries], [this.token, ...delivered])
+    await this.#sendRelease()
     this.#lose()
+  }
+
+  /** Stops at once, and lets the store know when it can: whoever owns the shard next begins from what was saved. */
+  surrender(): void {
+    this.#lose()
+    this.#sendRelease().catch(() => {})
   }
 
   /** Stops reading and promoting; for the end of the stream that this shard belongs to. */
   abandon(): void {
     this.#lose()
+  }
+
+  async #sendRelease(): Promise<void> {
+    const uncounted = [...this.#unsettled.values()].filter(({ isCounted }) => !isCounted)
+    const delivered = uncounted.map(({ priority, streamId }) => deliveryKey(priority, streamId))
+    const { owner, streams, deliveries } = this.#keys
+    await this.#links.commands.run(RELEASE, [owner, ...streams, deliveries], [this.token, ...delivered])
   }
 
   async #settle(settlement: Settlement): Promise<SettleResult> {
@@ -119,7 +130,10 @@ export class RedisShard implements OwnedShard {
     const { owner, streams, delayed, held, dead, deliveries, counters, state } = this.#keys
     const keys = [owner, ...streams, delayed, held, dead, deliveries, counters, state]
     const head = [this.token, ++this.#settlements, this.#reader.group]
-    const dueInMs = (await this.#links.commands.run(SETTLE, keys, [...head, ...args])) as number
+    const dueInMs = (await this.#links.commands.call((client) =>
+      // A new connection may just have shown that the shard has to be given up.
+      this.#reader.isLost ? Promise.resolve(FENCED) : runScript(client, SETTLE, keys, [...head, ...args]),
+    )) as number
     if (dueInMs === FENCED) {
       this.#lose()
       return FENCED_RESULT

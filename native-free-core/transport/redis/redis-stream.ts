@@ -9,9 +9,10 @@ import { queueKeys } from './keyspace.js'
 import { RedisBatchStream } from './redis-batch-stream.js'
 import { RedisInbox } from './redis-inbox.js'
 import { RedisLink } from './redis-link.js'
-import { type RedisStreamOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
+import { type RedisOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
 import { RedisProducer } from './redis-producer.js'
-import { APPEND } from './scripts/append-v1-k3.js'
+import { APPEND } from './scripts/append-v1-k5.js'
+import { ServerWatch } from './server-watch.js'
 import { checkQueue, checkServer } from './store-check.js'
 
 /**
@@ -23,7 +24,8 @@ import { checkQueue, checkServer } from './store-check.js'
 export async function openBatchProducer(options: unknown): Promise<BatchProducer> {
   const stream = readRedisStreamOptions(options)
   const link = await openLink(stream, 'producer', async (client, where) => {
-    await checkStore(client, where, stream)
+    await checkServer(client, where)
+    await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
     await client.script('LOAD', APPEND.text)
   })
   return new RedisProducer(link, stream.queueName, stream.shards)
@@ -38,8 +40,12 @@ export async function openBatchProducer(options: unknown): Promise<BatchProducer
  */
 export async function openBatchStream(options: unknown, holder: string): Promise<BatchStream> {
   const stream = readRedisStreamOptions(options)
-  const link = await openLink(stream, 'stream', (client, where) => checkStore(client, where, stream))
-  return new RedisBatchStream(link, stream, holder)
+  const watch = new ServerWatch()
+  const link = await openLink(stream, 'stream', async (client, where) => {
+    watch.see(await checkServer(client, where))
+    await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
+  })
+  return new RedisBatchStream(link, watch, stream, holder)
 }
 
 /**
@@ -51,16 +57,13 @@ export async function openBatchStream(options: unknown, holder: string): Promise
  */
 export async function openTaskInbox(options: unknown, holder: string): Promise<TaskInbox> {
   const redis = readRedisOptions(options)
-  return new RedisInbox(await openLink(redis, 'inbox', checkServer), redis, holder)
-}
-
-async function checkStore(client: Redis, where: string, { queueName, shards }: RedisStreamOptions): Promise<void> {
-  await checkServer(client, where)
-  await checkQueue(client, where, queueKeys(queueName), shards)
+  const watch = new ServerWatch()
+  const link = await openLink(redis, 'inbox', async (client, where) => watch.see(await checkServer(client, where)))
+  return new RedisInbox(link, watch, redis, holder)
 }
 
 async function openLink(
-  options: RedisStreamOptions | ReturnType<typeof readRedisOptions>,
+  options: RedisOptions,
   name: string,
   prepare: (client: Redis, where: string) => Promise<void>,
 ): Promise<RedisLink> {

@@ -146,7 +146,8 @@ export class ShardReader {
     const { owner, streams, deliveries } = this.#keys
     const args = [this.#token, number, ...this.#carried.lastHandedOut]
     const done = await this.#links.commands.run(REGROUP, [owner, ...streams, deliveries], args)
-    if (done === 0) return this.lose()
+    if (done === 0) this.lose()
+    if (this.#isLost) return
     this.#group = `g${this.#token}.${number}`
     this.#mustRegroup = false
     this.#onRegrouped()

@@ -10,11 +10,12 @@ const OLDEST_REDIS = [7, 0]
 /**
  * Refuses a Redis that is too old or may evict entries. A user who may not ask (`INFO` is denied by the ACL) goes on.
  *
+ * @returns its run id, when it may be asked
  * @throws TLM_STREAM_MISCONFIGURED
  */
-export async function checkServer(client: Redis, where: string): Promise<void> {
+export async function checkServer(client: Redis, where: string): Promise<string | undefined> {
   const info = await readInfo(client)
-  if (info === undefined) return
+  if (info === undefined) return undefined
   const version = info.get('redis_version') ?? info.get('valkey_version')
   const [major, minor] = (version ?? '').split('.').map(Number)
   if (major < OLDEST_REDIS[0] || (major === OLDEST_REDIS[0] && minor < OLDEST_REDIS[1])) {
@@ -25,6 +26,7 @@ export async function checkServer(client: Redis, where: string): Promise<void> {
     const fix = 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same line in redis.conf'
     throw misconfigured(`${where} has maxmemory-policy ${policy}: it would throw batches away. Fix: ${fix}`)
   }
+  return info.get('run_id')
 }
 
 /**

@@ -130,6 +130,15 @@ test('one sample is encoded even when it is larger than the bound', () => {
   assert.equal(new BatchDecoder().decode(body).raw.get(0)?.length, 4096)
 })
 
+test('a bound of exactly the size is enough, one byte less is not', () => {
+  const rows = steadyRows(30, 3)
+  const whole = encode(rows)
+  assert.equal(encode(rows, SERIES, whole.body.length).samples, 90)
+  const { samples, body } = encode(rows, SERIES, whole.body.length - 1)
+  assert.equal(samples, 89)
+  assert.ok(body.length < whole.body.length)
+})
+
 test('a batch ends at 65 536 samples, and may have as many series', () => {
   const rows = Array.from({ length: MAX_BATCH_SAMPLES + 1 }, (_, at) => ({ ...ROWS[1], series: at }))
   const series = rows.map((_, at) => ({ device: `d${at % 1000}`, channel: `c${at}`, unit: '' }))

@@ -258,6 +258,7 @@ test('bodies that are no task are refused without harm', () => {
   for (const [name, body] of Object.entries(bodies)) {
     assert.throws(() => parseTask(body, NOW_US), { code: 'TLM_TASK_INVALID' }, name)
   }
+  assert.throws(() => parseTask(bodies['nested msgpack'], NOW_US), { message: /nested deeper than 16/ })
   const packed = pack(SEED)
   for (let length = 0; length < packed.length; length++) {
     assert.throws(() => parseTask(packed.subarray(0, length), NOW_US), { code: 'TLM_TASK_INVALID' }, `${length} bytes`)

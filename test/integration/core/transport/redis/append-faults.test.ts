@@ -93,7 +93,7 @@ describe('appending to Redis while it misbehaves', () => {
     assert.equal(outcome.kind, 'unavailable')
     assert.match((outcome as { message: string }).message, /^Redis at 127\.0\.0\.1:\d+: .*Fix: /)
     await own.restart()
-    await appendUntilStored(producer, [batch(2)])
+    await appendUntilStored(producer, batches(1, 2))
     assert.deepEqual(await producer.append([batch(2)]), [{ kind: 'duplicate' }])
   })
 

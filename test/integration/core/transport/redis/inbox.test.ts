@@ -164,6 +164,24 @@ describe('the inbox of pushed tasks', () => {
     assert.deepEqual(await owner.lease(10, 0), [])
   })
 
+  it('is given up when Redis comes back without its latest writes, as numbers may come again', async () => {
+    const own = await keep(startRedis(['--appendonly', 'no']))
+    const options = queueAt(own.port)
+    const admin = await keep(adminOf(own.port))
+    const inbox = await open(options)
+    const first = ownedInbox(await inbox.own(LEASE_MS))
+    await admin.save()
+    await admin.rpush(options.queueName, 'lost with the restart')
+    assert.equal((await first.lease(10, 1000)).length, 1)
+    await own.restart()
+    const again = await keep(adminOf(own.port))
+    await again.rpush(options.queueName, 'task 1')
+    await until('the inbox is lost', async () => (await codeOf(first.renew())) === false)
+    assert.deepEqual(await first.lease(10, 0), [])
+    const second = await ownWhenFree(inbox)
+    assert.deepEqual(bodies(await second.lease(10, 1000)), ['task 1'])
+  })
+
   it('keeps dead letters in the list that operators know, with their reason', async () => {
     const options = queueAt(redis.port, { queueName: `${queueAt(0).queueName}:tasks` })
     const deadList = options.queueName.replace(/tasks$/, 'dlq')

@@ -224,6 +224,27 @@ describe('reading a shard of Redis while it misbehaves', () => {
     assert.deepEqual(seqs(await leaseAll(second)), [4])
   })
 
+  it('gives the shard up when Redis comes back without its latest writes: state and entries stay of one piece', async () => {
+    const own = await keep(startRedis(['--appendonly', 'no']))
+    const options = queueAt(own.port)
+    const admin = await keep(adminOf(own.port))
+    const producer = await keep(openBatchProducer(options))
+    const stream = await keep(openBatchStream(options, 'holder'))
+    const first = owned(await stream.own(0, LEASE_MS))
+    await store(producer, batches(1, 4))
+    const [one, two, three] = await first.lease({ maxEntries: 3, maxBytes: 1e6 }, 0)
+    await first.settle(settlement({ ack: [one.id], state: row(1) }))
+    await admin.save()
+    await first.settle(settlement({ ack: [two.id], state: row(2) }))
+    await own.restart()
+    const result = await persistently(() => first.settle(settlement({ ack: [three.id], state: row(3) })))
+    assert.deepEqual(result, { kind: 'fenced' })
+    assert.equal(await first.renew(), false)
+    const second = await ownWhenFree(stream)
+    assert.equal(Buffer.from((await second.loadState()).get('last')!).toString(), '1')
+    assert.deepEqual(seqs(await leaseAll(second)), [2, 3, 4])
+  })
+
   it('makes its group again when a stream was deleted, and keeps the shard', async () => {
     const options = queueAt(redis.port)
     const admin = await keep(adminOf(redis.port))

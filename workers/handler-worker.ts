@@ -1,0 +1,49 @@
+/**
+ * Entry of a handler thread: Piscina calls `run` and `ingest`. What a thread needs is made at its start from `workerData`.
+ *
+ * A user's handler that cannot be loaded makes every run reject with TLM_OPTIONS_INVALID in its message: entries are then
+ * neither settled nor blamed for what an operator has to mend.
+ */
+import { workerData } from 'node:worker_threads'
+import { BatchDecoder } from '#core/codec/batch-codec'
+import type {
+  HandlerReply,
+  HandlerRequest,
+  HandlerWorkerData,
+  IngestReply,
+  IngestRequest,
+} from '#core/protocol/handler-messages'
+import { systemClock } from '#core/time/clock'
+import { HandlerSet } from './handlers/handler-set.js'
+import { ingestTasks } from './ingest-tasks.js'
+import { ShardRunner } from './shard-runner.js'
+import { transferring } from './transferring.js'
+import { UserHandlers } from './user-handlers/user-handlers.js'
+
+let runner: Promise<ShardRunner> | undefined
+
+/** See {@link HandlerRequest}. Runs of one shard come one after another, from whichever thread. */
+export async function run(request: HandlerRequest): Promise<HandlerReply> {
+  runner ??= createRunner(workerData as HandlerWorkerData)
+  const reply = (await runner).run(request)
+  return transferring(reply, ownBuffersOf(reply.chunks))
+}
+
+/** See {@link IngestRequest}. A task without a time gets that of this moment. */
+export function ingest(request: IngestRequest): IngestReply {
+  const reply = ingestTasks(request, systemClock.nowUs())
+  return transferring(reply, ownBuffersOf(reply.batches))
+}
+
+async function createRunner({ handlers }: HandlerWorkerData): Promise<ShardRunner> {
+  const users = await UserHandlers.load(handlers.filter(({ moduleUrl }) => moduleUrl !== undefined))
+  const builtIn = new HandlerSet(handlers.filter(({ moduleUrl }) => moduleUrl === undefined))
+  const decoder = new BatchDecoder()
+  return new ShardRunner(builtIn, users, (body) => decoder.decode(body))
+}
+
+/** Buffers that hold one body and nothing else: only those may leave the thread. */
+function ownBuffersOf(items: readonly { body: Uint8Array }[]): ArrayBuffer[] {
+  const whole = items.filter(({ body }) => body.byteLength === body.buffer.byteLength)
+  return whole.map(({ body }) => body.buffer as ArrayBuffer)
+}
