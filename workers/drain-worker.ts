@@ -13,7 +13,8 @@ import { loadOpener } from './drain/outlet-opener.js'
 import { SeriesCatalogue } from './drain/series-catalogue.js'
 import { Signal } from './drain/signal.js'
 
-const PROGRESS_INTERVAL_MS = 250
+/** Encoding a histogram and adding it up takes both threads some milliseconds. */
+const PROGRESS_INTERVAL_MS = 1000
 /** One second and a half at most before a store that is back is noticed: waits are jittered below the bound. */
 const BACKOFF = { baseMs: 50, maxMs: 3000 }
 const FAILURES_TO_OPEN = 3

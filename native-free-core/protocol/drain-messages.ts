@@ -73,7 +73,7 @@ export interface StoreError extends PortableError {
 export type FromDrainWorker =
   /** The store's module is loaded: an end before this is a failed start. */
   | { kind: 'ready' }
-  /** A few times a second while something happens, and at once when the store goes or comes. */
+  /** Once a second while samples flow, and at once when the store goes or comes. */
   | {
       kind: 'progress'
       status: DrainStatus

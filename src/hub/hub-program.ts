@@ -37,6 +37,8 @@ export class HubProgram implements Program<HubFigures> {
   readonly #options: HubOptions
   readonly #log: Logger
   readonly #latency = new LatencyRecorder()
+  /** Of {@link #latency}, computed when it changes: figures are asked for more often. */
+  #latencyFigures = { latencyP50Ms: 0, latencyP99Ms: 0, meanLatencyMs: 0 }
   readonly #supervisor: DrainSupervisor
   readonly #intake: Intake
   readonly #pushed: PushedReadings
@@ -64,7 +66,7 @@ export class HubProgram implements Program<HubFigures> {
       registry,
       clock: systemClock,
       log,
-      onLatency: (encoded) => this.#latency.add(encoded),
+      onLatency: (encoded) => this.#addLatency(encoded),
     })
     const rejects = new RateLimitedLog(log, systemClock)
     this.#intake = new Intake({
@@ -140,6 +142,7 @@ export class HubProgram implements Program<HubFigures> {
   figures(): HubFigures {
     const totals = this.#supervisor.totals()
     const { accepted, dropped } = this.#intake.totals()
+    const { latencyP50Ms, latencyP99Ms, meanLatencyMs } = this.#latencyFigures
     const { rings, isStoreUp, problem } = this.#supervisor
     const sum = (read: (ring: (typeof rings)[number]) => number) => rings.reduce((all, ring) => all + read(ring), 0)
     const droppedBy = {
@@ -157,8 +160,8 @@ export class HubProgram implements Program<HubFigures> {
       },
       latest: this.#intake.latest(),
       queueDepth: sum(({ lane }) => lane.ring.backlog),
-      latencyP50Ms: this.#latency.percentileUs(50) / 1000,
-      latencyP99Ms: this.#latency.percentileUs(99) / 1000,
+      latencyP50Ms,
+      latencyP99Ms,
       uptimeSeconds: (performance.now() - this.#startedMs) / 1000,
       batches: {
         stored: totals.batchesStored,
@@ -166,7 +169,7 @@ export class HubProgram implements Program<HubFigures> {
         retried: sum(({ batchesRetried }) => batchesRetried),
         inFlight: sum(({ batchesInFlight }) => batchesInFlight),
         bytes: totals.bytesStored,
-        meanLatencyMs: this.#latency.meanUs / 1000,
+        meanLatencyMs,
       },
       workers: rings.length,
       workerRestarts: sum(({ restarts }) => restarts),
@@ -176,6 +179,16 @@ export class HubProgram implements Program<HubFigures> {
         ...this.#intake.rejected(),
         ...this.#pushed.rejects().map(([reason, count]) => ({ device: PUSHED, reason, count })),
       ],
+    }
+  }
+
+  #addLatency(encoded: string): void {
+    const latency = this.#latency
+    latency.add(encoded)
+    this.#latencyFigures = {
+      latencyP50Ms: latency.percentileUs(50) / 1000,
+      latencyP99Ms: latency.percentileUs(99) / 1000,
+      meanLatencyMs: latency.meanUs / 1000,
     }
   }
 

@@ -29,3 +29,9 @@ test('latencies of recordings played back are counted apart, not recorded', () =
   assert.equal(recorder.percentileUs(99), 0)
   assert.equal(recorder.outOfRange, 6)
 })
+
+test('counts up to a bound are what a Prometheus histogram wants', () => {
+  const recorder = new LatencyRecorder()
+  for (const us of [1, 10, 10, 100, 3000, 500_000]) recorder.record(us)
+  assert.deepEqual(recorder.countsUpTo([5, 10, 99, 3000, 10_000, 600_000, 1e12]), [1, 3, 3, 5, 5, 6, 6])
+})
