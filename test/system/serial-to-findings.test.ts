@@ -46,8 +46,9 @@ describe('a recording that another process plays into a serial port, through Red
       }
       const hub = runHub(['--config', files.hub], env)
       const processor = runProcessor(['--config', files.processor], { ...env, NUM_WORKERS: '1' })
-      await hub.ready()
       const url = await processor.ready()
+      // Told when the port is open: what was sent before is not read.
+      await pty.readUntil('go')
       await play(pty, linesPerSecond)
 
       const samples = recording.length * CHANNELS.length
@@ -73,6 +74,7 @@ async function writeConfigs(directory: string, pty: Pty): Promise<{ hub: string;
   room:
     driver: line
     path: ${pty.path}
+    start_command: go
     format: whitespace
     skip_first_line: false
     fields: [date, time, temperature, humidity]
