@@ -17,8 +17,8 @@ const PER_CALL = 8
 
 /**
  * The embedded store as hub and processor use it, a thread that appends and a main thread that leases and settles, and
- * what an append alone costs beside LMDB and SQLite, none of them flushing. The peers show what was chosen against: their
- * addons, besides, abort the process when the appending thread is terminated at a bad moment.
+ * what an append alone costs beside LMDB and SQLite, none of them flushing. `docs/embedded-store.md` says why the peers
+ * were not chosen.
  */
 export const bench: Bench = {
   title: 'Embedded store: batches from a worker thread, leased and settled by the main thread',

@@ -3,7 +3,7 @@
  *
  * A source stays on one shard. A shard has one owner at a time, who alone reads and settles it; whatever the owner
  * wants kept (its handlers' state) is saved in the same step that acknowledges the entries it covers. Implementations:
- * `transport/redis` (many hosts) and `src/embedded` (one host, LMDB). Both pass `test/conformance/batch-stream-suite`.
+ * `transport/redis` (many hosts) and `src/embedded` (one host, files). Both pass `test/conformance/batch-stream-suite`.
  *
  * A module that implements it exports `openBatchProducer` and `openBatchStream`: workers load it by URL.
  */

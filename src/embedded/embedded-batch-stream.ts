@@ -61,7 +61,8 @@ export class EmbeddedBatchStream implements BatchStream {
       const claimant = { folder: folders.control, holder: this.#holder, leaseMs, clock: this.#leaseClock }
       const control = await ControlLog.claim(claimant)
       if (control === undefined) return undefined
-      const owned = new OwnedEmbeddedShard(shard, control, folders, this.#clock)
+      const forget = (closed: OwnedEmbeddedShard) => this.#owned.delete(closed)
+      const owned = new OwnedEmbeddedShard(shard, control, folders, this.#clock, forget)
       this.#owned.add(owned)
       return owned
     } catch (error) {
@@ -90,7 +91,6 @@ export class EmbeddedBatchStream implements BatchStream {
   }
 
   async close(): Promise<void> {
-    for (const owned of this.#owned) await owned.close()
-    this.#owned.clear()
+    await Promise.all([...this.#owned].map((owned) => owned.close()))
   }
 }

@@ -1,17 +1,14 @@
 /**
- * The batch stream for one host, on plain files and LMDB: any number of processes and threads share a directory.
- *
- * Batches lie in append-only logs, one per producer, epoch and shard (`segment-format`), written with plain system calls
- * so that a drain worker may be terminated at any moment. Everything else is in LMDB, used by main threads only:
- * who owns a shard, how far it is settled, its handlers' state, retries and dead letters (`control-rows`).
+ * The batch stream for one host, on plain files: any number of processes and threads share a directory, and none of them
+ * ever holds a lock. The design, the layout of the files and the measurements behind it: `docs/embedded-store.md`.
  *
  * What survives what:
- * - A killed process or thread, at any moment: everything reported stored or settled; others go on at once. (A process
- *   that is stopped, not killed, within the microseconds of an LMDB commit holds up the others' commits until it goes on.)
- * - A power cut or a crash of the kernel: settlements, whole. Of the batches, those that the kernel had not written
- *   out yet, usually the last 5 to 30 seconds, may be lost; what is left of them is recognised by checksums. A
- *   producer that still has its batches is told by `gap` what to send again. The store itself stays sound.
- * - A full disk or a store at its bound: appends are refused, and go on when space is free.
+ * - A thread terminated or a process killed at any moment: everything reported stored or settled. A process that is
+ *   stopped holds up nobody, and can do nothing once another has taken its shards.
+ * - A power cut or a crash of the kernel: what the kernel had written out, which lacks the last 5 to 30 seconds. Checksums
+ *   tell where each file ends. A producer that still has its batches is told by `gap` what to send again; settlements that
+ *   are gone are done again, and batches are only removed once the settlement of them is on the disk.
+ * - A full disk, or a store at its bound: appends are refused, and go on when space is free.
  *
  * Needs a local file system with hard links.
  */
@@ -38,7 +35,6 @@ export async function openBatchProducer(options: unknown): Promise<BatchProducer
  *
  * @param options see `EmbeddedOptions`
  * @param holder unique name of this process among all that share the directory
- * @throws TLM_PACKAGE_MISSING the package lmdb is not installed
  * @throws TLM_OPTIONS_INVALID, TLM_STREAM_MISCONFIGURED, TLM_STREAM_UNAVAILABLE as {@link openBatchProducer}
  */
 export async function openBatchStream(options: unknown, holder: string): Promise<BatchStream> {

@@ -37,6 +37,7 @@ export class OwnedEmbeddedShard implements OwnedShard {
   readonly shard: number
   readonly #control: ControlLog
   readonly #clock: Clock
+  readonly #onClose: (shard: OwnedEmbeddedShard) => void
   readonly #directory: string
   readonly #arrivals: Arrivals
   readonly #log: ShardLog
@@ -49,10 +50,21 @@ export class OwnedEmbeddedShard implements OwnedShard {
   readonly #settles = new InOrder()
   #count = 0
   #isLost = false
+  #closed: Promise<void> | undefined
 
-  /** @param control the shard's, just claimed */
-  constructor(shard: number, control: ControlLog, folders: ShardFolders, clock: Clock) {
+  /**
+   * @param control the shard's, just claimed
+   * @param onClose called when nothing of the store is in use any more
+   */
+  constructor(
+    shard: number,
+    control: ControlLog,
+    folders: ShardFolders,
+    clock: Clock,
+    onClose: (shard: OwnedEmbeddedShard) => void,
+  ) {
     this.shard = shard
+    this.#onClose = onClose
     this.#control = control
     this.#clock = clock
     this.#directory = folders.control
@@ -115,18 +127,23 @@ export class OwnedEmbeddedShard implements OwnedShard {
   }
 
   /** Ends all use of the store, and leaves the lease as it is. */
-  async close(): Promise<void> {
-    this.#lose()
-    await this.#settles.run(async () => {})
-    await this.#takes.run(async () => {
-      await this.#log.close()
-      await this.#control.close()
-    })
+  close(): Promise<void> {
+    this.#isLost = true
+    this.#closed ??= this.#closeAll()
+    return this.#closed
   }
 
+  /** Another owner has come: this one is of no use any more. */
   #lose(): void {
-    this.#isLost = true
+    void this.close()
+  }
+
+  async #closeAll(): Promise<void> {
     this.#arrivals.close()
+    await this.#settles.run(async () => {})
+    await this.#takes.run(() => this.#log.close())
+    await this.#control.close()
+    this.#onClose(this)
   }
 
   async #take(limits: Limits): Promise<LeasedEntry[]> {

@@ -42,7 +42,7 @@ function lastOf(journal: string): number {
   return written.length < 8 ? 0 : written.readDoubleLE((written.length & ~7) - 8)
 }
 
-test(`a writer killed at any moment, 25 times, loses and doubles nothing that it reported stored (seed ${seed})`, () =>
+test(`a writer killed at any moment, 20 times, loses and doubles nothing that it reported stored (seed ${seed})`, () =>
   withDirectory(async (directory) => {
     const next = random(seed)
     const journal = join(directory, 'journal')
@@ -50,7 +50,7 @@ test(`a writer killed at any moment, 25 times, loses and doubles nothing that it
     const stream = await openBatchStream({ directory, shards: 2 }, 'reader')
     const shard = await ownShard(stream)
     let lastSeq = 0
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 20; round++) {
       const writer = start('appending-program.js', directory, journal)
       await once(writer, 'message')
       const killed = pause(next() * 80).then(() => kill(writer))
@@ -63,7 +63,7 @@ test(`a writer killed at any moment, 25 times, loses and doubles nothing that it
     await stream.close()
   }))
 
-test(`owners killed at any moment, 20 times, leave a state that holds each batch exactly once (seed ${seed})`, () =>
+test(`owners killed at any moment, 12 times, leave a state that holds each batch exactly once (seed ${seed})`, () =>
   withDirectory(async (directory) => {
     const next = random(seed)
     const producer = await openBatchProducer({ directory, shards: 2, segmentBytes: 500_000 })
@@ -85,7 +85,7 @@ test(`owners killed at any moment, 20 times, leave a state that holds each batch
       })
       return owner
     }
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 12; round++) {
       const owner = startOwner(`owner-${round}`)
       // Some die as young owners, the others while they settle.
       const awaited = round % 4 === 0 ? 'owner' : 'settled'

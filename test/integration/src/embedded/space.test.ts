@@ -50,7 +50,7 @@ test('a store at its bound refuses, still tells duplicates, and goes on when a p
       return one
     }
     let outcome = await append(next)
-    while (outcome.kind === 'stored') outcome = await append(++next)
+    while (outcome.kind === 'stored' && next < 5000) outcome = await append(++next)
     assert.deepEqual({ ...outcome, message: '' }, { kind: 'refused', reason: 'full', message: '' })
     assert.match((outcome as { message: string }).message, /take \d+ of 1048576 bytes/)
     assert.ok(sizeOf(directory) <= 1.1 * MEGABYTE)
