@@ -3,7 +3,13 @@ import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { Piscina } from 'piscina'
 import type { Finding } from '#core/model/finding'
-import type { HandlerReply, HandlerRequest, HandlerSpec } from '#core/protocol/handler-messages'
+import type {
+  HandlerReply,
+  HandlerRequest,
+  HandlerSpec,
+  IngestReply,
+  IngestRequest,
+} from '#core/protocol/handler-messages'
 import { encodeBatch, requestOf } from '#test/support/encoded-batches'
 import { repositoryFile } from '#test/support/repository'
 import { ALL_ANALYSES, specOf } from '#test/support/shard-owner'
@@ -104,4 +110,27 @@ test('a user handler that cannot be loaded rejects every run and blames no entry
   for (let attempt = 0; attempt < 2; attempt++) {
     await assert.rejects(run(pool, requestOf([batchNumber(0)], ['a'])), /Handler my\.type, module file:.*module\.mjs/)
   }
+})
+
+test('a pushed task becomes a batch in one call of the pool and findings in the next', async () => {
+  const pool = poolOf(builtIn, 1)
+  const task = { type: 'telemetry.alert', payload: { device_id: 'boiler', timestamp: 1_700_000_000, temperature: 99 } }
+  const bodies = new TextEncoder().encode(JSON.stringify(task))
+  const request: IngestRequest = {
+    entries: [{ id: '1', seq: 1, offset: 0, length: bodies.length }],
+    bodies,
+    shards: 1,
+    producer: 'inbox',
+    epoch: 1,
+    highWaterSeqs: new Map(),
+  }
+  const { batches, rejected }: IngestReply = await pool.run(request, { name: 'ingest' })
+  assert.deepEqual(rejected, [])
+  assert.equal(batches.length, 1)
+  const [{ body, handler }] = batches
+  const reply = await run(pool, requestOf([new Uint8Array(body)], ['pushed'], { handler }))
+  assert.deepEqual(
+    reply.findings.map(({ key }) => key),
+    ['alert/temperature_high/boiler/temperature/1700000000000000'],
+  )
 })

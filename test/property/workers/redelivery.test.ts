@@ -24,18 +24,29 @@ const SERIES = [
   { device: 'a/b', channel: 'temperature' },
 ] as const
 
-/** A history of some 600 samples: a walk with noise, outliers, disorder, gaps, strays, clocks set and bad qualities. */
+/** A value once in `times`, else undefined. */
+function rarely<T>(times: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.oneof({ weight: times - 1, arbitrary: fc.constant(undefined) }, arbitrary)
+}
+
+/**
+ * A history of some 900 samples, 300 a series, three times what the detector needs to warm up: a walk with noise, outliers,
+ * disorder, gaps, strays, a clock that is set, and bad qualities.
+ */
 const history = fc
   .array(
     fc.record({
       series: fc.nat(SERIES.length - 1),
       step: fc.double({ min: -1, max: 1, noNaN: true }),
-      odd: fc.option(fc.constantFrom(-8, 15, 1e6, -1e9), { nil: undefined, freq: 20 }),
+      odd: rarely(20, fc.constantFrom(-8, 15, 1e6, -1e9)),
       stepMs: fc.oneof({ weight: 20, arbitrary: fc.nat(120) }, fc.constantFrom(-2500, -400, 9000, 0)),
-      stray: fc.option(fc.constantFrom(4e15, -1e15), { nil: undefined, freq: 40 }),
-      quality: fc.constantFrom('good', 'good', 'good', 'good', 'rate', 'uncalibrated', 'stuck', 'sentinel', 'range'),
+      stray: rarely(40, fc.constantFrom(4e15, -1e15)),
+      quality: fc.oneof(
+        { weight: 15, arbitrary: fc.constant('good') },
+        fc.constantFrom('rate', 'uncalibrated', 'stuck', 'sentinel', 'range'),
+      ),
     }),
-    { minLength: 500, maxLength: 700, size: 'max' },
+    { minLength: 800, maxLength: 1000, size: 'max' },
   )
   .chain((steps) => fc.record({ steps: fc.constant(steps), clockSetAt: fc.nat(steps.length) }))
   .map(({ steps, clockSetAt }): BatchSample[] => {
@@ -58,7 +69,7 @@ const history = fc
 /** How a history reaches the handlers: batch sizes, batches per run, checkpoints, and what is lost on the way. */
 const delivery = fc.array(
   fc.record({
-    batches: fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 0, maxLength: 4 }),
+    batches: fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 0, maxLength: 4 }),
     checkpoint: fc.boolean(),
     lose: fc.constantFrom(undefined, undefined, undefined, 'rows' as const, 'all' as const),
     crashAfter: fc.boolean(),
@@ -99,7 +110,7 @@ function deliver(
 }
 
 test('the sink and the saved state are the same to the byte, however samples are cut, redelivered and interrupted', () => {
-  const kinds = new Set<string>()
+  const kinds = new Map<string, number>()
   fc.assert(
     fc.property(history, delivery, (samples, steps) => {
       const clean = deliverCleanly(samples)
@@ -107,11 +118,15 @@ test('the sink and the saved state are the same to the byte, however samples are
       assert.deepEqual(JSON.parse(troubled.sink), JSON.parse(clean.sink))
       assert.equal(troubled.sink, clean.sink)
       assert.deepEqual(new Map([...troubled.rows].sort()), new Map([...clean.rows].sort()))
-      for (const { key } of JSON.parse(clean.sink) as { key: string }[]) kinds.add(key.split('/')[0])
+      for (const { key } of JSON.parse(clean.sink) as { key: string }[]) {
+        const [kind] = key.split('/')
+        kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+      }
     }),
-    { numRuns: 120 },
+    { numRuns: 80 },
   )
-  assert.deepEqual([...kinds].sort(), ['aggregate', 'alert', 'analyze', 'anomaly'])
+  // The histories are eventful enough to mean something.
+  for (const kind of ['aggregate', 'alert', 'analyze', 'anomaly']) assert.ok((kinds.get(kind) ?? 0) > 200, kind)
 })
 
 test('series do not disturb each other: alone each gives what it gives among others', () => {
