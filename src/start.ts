@@ -30,6 +30,7 @@ const startedMs = performance.now()
 const interactive = process.stdout.isTTY === true
 let shown: { atMs: number; accepted: number; settled: number } | undefined
 let stopping = false
+let isAnnounced = false
 
 const timer = setInterval(show, interactive ? SCREEN_INTERVAL_MS : LINE_INTERVAL_MS)
 process.on('SIGINT', () => void stop())
@@ -53,8 +54,13 @@ function show(): void {
     outRate: (settled - (shown?.settled ?? 0)) / seconds,
   }
   shown = { atMs: nowMs, accepted, settled }
-  if (!interactive) console.log(progressLine(progress))
-  else process.stdout.write(`\x1b[H\x1b[J${progressScreen(progress, { hub: hub.url!, processor: processor.url! })}\n`)
+  const urls = { hub: hub.url!, processor: processor.url! }
+  if (interactive) process.stdout.write(`\x1b[H\x1b[J${progressScreen(progress, urls)}\n`)
+  else {
+    if (!isAnnounced) console.log(`${urls.hub}/status · ${urls.processor}/findings`)
+    isAnnounced = true
+    console.log(progressLine(progress))
+  }
 }
 
 /** The hub first, so that what it still holds is stored; the processor when it has had time to analyse that. */

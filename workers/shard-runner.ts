@@ -43,6 +43,7 @@ export class ShardRunner {
   /** @throws TLM_INVARIANT_BROKEN the state is not one of this pool's; other errors: the state may be half changed */
   run(request: HandlerRequest): HandlerReply {
     const output = new RunOutput()
+    output.batch = request.lastCorrelationId ?? ''
     const chunks: StoredChunk[] = []
     const { state, restarted } = this.#attach(request)
     const results = request.entries.map((entry) => this.#runEntry(entry, request.bodies, state, output, chunks))

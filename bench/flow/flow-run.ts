@@ -47,7 +47,7 @@ export async function runFlow({ samplesPerSecond, seconds, handlers, redisPort }
   }
   const processor = runProcessor(['--config', join(directory, 'processor.yaml')], env)
   const url = await processor.ready()
-  await processor.reaches('all shards owned', ({ shardsOwned }) => shardsOwned > 0)
+  await processor.reaches('all shards owned', ({ shardsOwned }) => shardsOwned === 8)
   const hub = runHub(['--config', join(directory, 'hub.yaml')], env)
   const startedMs = performance.now()
   try {

@@ -33,6 +33,8 @@ export interface HandlerRequest {
   /** May be empty when only a checkpoint is asked for. */
   entries: HandlerEntry[]
   bodies: Uint8Array
+  /** Correlation id of the owner's last entry before these: the batch that held-back findings name in a run without any. */
+  lastCorrelationId?: string
   /** Shared memory of the shard's state; absent on the first run of an owner, who then sends `rows`. */
   state?: SharedArrayBuffer
   /** Saved state of the shard, from which the run builds the shared memory. */

@@ -119,12 +119,13 @@ export interface OwnedShard {
 
 export interface ShardDepth {
   shard: number
-  /** Entries not yet settled. */
+  /** Entries not yet settled, also those that wait for a retry. */
   entries: number
   /** Samples not yet settled. */
   samples: number
   bytes: number
   deadLetters: number
+  /** How many of the entries wait for a retry. */
   delayed: number
   /** Wall time at which the oldest unsettled entry was stored, microseconds; `undefined` when empty. */
   oldestStoredAtUs: number | undefined

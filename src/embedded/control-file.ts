@@ -119,6 +119,7 @@ export function endControlFile(folder: string, n: number): boolean {
 /**
  * Makes the file `<n>.log` with a header and rows, whole and on the disk, or not at all; then its predecessors go.
  *
+ * @param confirm asked when all is written, before it becomes public; false: it does not
  * @returns where its frames end; `undefined`: somebody else has made it
  */
 export async function publishControlFile(
@@ -126,6 +127,7 @@ export async function publishControlFile(
   n: number,
   header: ControlHeader,
   rows: ControlRows,
+  confirm = () => true,
 ): Promise<number | undefined> {
   const draft = join(folder, `${randomUUID()}.tmp`)
   try {
@@ -139,6 +141,7 @@ export async function publishControlFile(
     } finally {
       await handle.close()
     }
+    if (!confirm()) return undefined
     linkSync(draft, controlPath(folder, { n, isOpen: true }))
     const files = listControlFiles(folder)
     const isLast = files[files.length - 1].n === n

@@ -180,13 +180,11 @@ export class ControlLog {
   /** Goes on in a new file that holds the rows only. */
   async #rewrite(): Promise<void> {
     const { folder, clock, leaseMs } = this.#claimant
-    if (!endControlFile(folder, this.#n)) {
-      this.#isLost = true
-      return
-    }
     const ends = endsAfter({ header: this.#header, end: this.#end }, this.#n)
     const header = { ...this.#header, untilMs: clock.nowMs() + leaseMs, session: clock.session, ends }
-    const end = await publishControlFile(folder, this.#n + 1, header, this.rows)
+    // Only when the new file is written is the old one ended: a full disk must not cost the ownership.
+    const endThis = () => endControlFile(folder, this.#n)
+    const end = await publishControlFile(folder, this.#n + 1, header, this.rows, endThis)
     const handle = end === undefined ? undefined : await openForAppend(folder, this.#n + 1)
     if (end === undefined || handle === undefined) {
       this.#isLost = true

@@ -138,7 +138,7 @@ export class NumberingLog {
     const storedAtUs = this.#clock.nowUs()
     const buffers = run.flatMap((batch) => [encodeRecordHeader(batch, storedAtUs), batch.body])
     const length = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    if (writevSync(tail.fd, buffers) !== length) return false
+    if (writevSync(tail.fd, buffers) !== length) throw diskFull()
     const { extent } = tail
     if (statSync(tail.path, { throwIfNoEntry: false })?.size !== extent.end + length) return false
     for (const { samples, body } of run) addTotals(extent.totals, { samples, bodyBytes: body.byteLength })
@@ -169,7 +169,7 @@ export class NumberingLog {
 
   #endAndLoad(tail: Tail): Tail {
     this.close()
-    endSegment(this.#folder, tail.segment)
+    endSegment(this.#folder, tail.segment, { header: this.#numbering, extent: tail.extent })
     this.#tail = this.#load()
     return this.#tail
   }
@@ -207,6 +207,11 @@ export class NumberingLog {
     }
     return batches.map((batch, i) => outcomes[i] ?? (batch.seq <= this.#provenSeq ? { kind: 'stored' } : rest))
   }
+}
+
+/** A write that ends early does so because no more would fit; the next one would say it. */
+function diskFull(): Error {
+  return Object.assign(new Error('ENOSPC: only part of the batches could be written'), { code: 'ENOSPC' })
 }
 
 /** `undefined`: it is gone. Never makes the file. */

@@ -79,14 +79,18 @@ export class PriorityWindow {
   settledWith(refs: ReadonlySet<RecordRef>, lostSeqs: readonly number[], knownSeq: number): SettledSet {
     const added = [...lostSeqs]
     const unsettled: number[] = []
-    for (const ref of this.#refs) (refs.has(ref) ? added : unsettled).push(ref.record.seq)
+    // The waiting ones all stay unsettled. Unless earlier owners settled among them, the first stands for the rest.
+    const head = this.head?.record.seq
+    const isMixed = head !== undefined && this.#settled.ranges.some(([, last]) => last > head)
+    const end = isMixed || lostSeqs.length > 0 ? this.#refs.length : this.#waitingFrom + 1
+    for (const ref of this.#refs.slice(0, end)) (refs.has(ref) ? added : unsettled).push(ref.record.seq)
     return settleInto(this.#settled, added, unsettled, knownSeq)
   }
 
   settle(refs: ReadonlySet<RecordRef>, settled: SettledSet): void {
-    const before = this.#refs.length
-    this.#refs = this.#refs.filter((ref) => !refs.has(ref))
-    this.#waitingFrom -= before - this.#refs.length
+    const left = this.#refs.slice(0, this.#waitingFrom).filter((ref) => !refs.has(ref))
+    this.#refs.splice(0, this.#waitingFrom, ...left)
+    this.#waitingFrom = left.length
     for (const { segment } of refs) segment.unsettled--
     this.#settled = settled
   }

@@ -145,16 +145,36 @@ export function publishSegment(folder: string, file: SegmentFile, header: Omit<S
   }
 }
 
-/** Ends a segment, as far as nobody else has done it, and publishes its successor. */
-export function endSegment(folder: string, { numbering, index }: SegmentFile): void {
+/**
+ * Ends a segment, as far as nobody else has done it, and publishes its successor.
+ *
+ * @param known what the caller has followed of it already, with its header; absent: it is followed from the start
+ */
+export function endSegment(folder: string, file: SegmentFile, known?: { header: Numbering; extent: Extent }): void {
+  const { numbering, index } = file
   const ended = segmentPath(folder, { numbering, index, isOpen: false })
   try {
     renameSync(segmentPath(folder, { numbering, index, isOpen: true }), ended)
   } catch (error) {
     if (!isMissing(error)) throw error
   }
-  const segment = readSegment(ended)
+  const segment = known === undefined ? readSegment(ended) : followSegment(ended, known)
   if (segment === undefined) return
   const { highWaterSeq, totals } = segment.extent
   publishSegment(folder, { numbering, index: index + 1, isOpen: true }, { ...segment.header, highWaterSeq, totals })
+}
+
+/** What came to a segment behind `extent`. `undefined`: it is gone. */
+function followSegment<T>(path: string, { header, extent }: { header: T; extent: Extent }) {
+  try {
+    const fd = openSync(path, 'r')
+    try {
+      return { header, extent: followRecords(readFrom(fd, extent.end), extent) }
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
 }

@@ -34,16 +34,15 @@ export const logSchema = z
   .strictObject({ level: oneOf(...LOG_LEVELS).default('info'), file: text(4096).optional() })
   .prefault({})
 
+const httpFields = { host: text(255).default('127.0.0.1'), token: text(512).optional() }
+
 /** @param defaultPort taken when none is given */
 export function httpSchema(defaultPort: number) {
-  return z
-    .strictObject({
-      host: text(255).default('127.0.0.1'),
-      port: integer(0, 65_535).default(defaultPort),
-      token: text(512).optional(),
-    })
-    .prefault({})
+  return z.strictObject({ ...httpFields, port: integer(0, 65_535).default(defaultPort) }).prefault({})
 }
+
+/** The same for a program that tells a port it was given from its own default. */
+export const httpSchemaWithoutPort = z.strictObject({ ...httpFields, port: integer(0, 65_535).optional() }).prefault({})
 
 export type RedisConfig = z.output<typeof redisSchema>
 

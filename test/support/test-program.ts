@@ -14,11 +14,13 @@ export class TestProgram<Figures> {
   #output = ''
   #onChange = () => {}
 
-  constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  /** @param cwd working directory; this process's own when absent */
+  constructor(file: string, args: readonly string[], env: Readonly<Record<string, string>>, cwd?: string) {
     const base = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
     this.#child = fork(repositoryFile(`dist/${file}`), [...args], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...base, ...env },
+      ...(cwd !== undefined && { cwd }),
     })
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
       stream.setEncoding('utf8').on('data', (text: string) => {

@@ -36,7 +36,9 @@ const WORDS = SKETCH + SKETCH_WORDS
 
 const QUANTILES = [0.5, 0.95, 0.99]
 
-/** Samples a run must bring for each summary it emits before the checkpoint: bounds what summaries cost. */
+/** Summaries that any run may emit: with few series, every run brings the summary of each series it has touched. */
+export const FREE_SUMMARIES = 16
+/** Samples a run must bring for each further one before the checkpoint: bounds what summaries cost. */
 export const SAMPLES_PER_SUMMARY = 512
 
 /**
@@ -82,14 +84,16 @@ export class AnalyzeHandler implements SeriesHandler {
    */
   emitSummaries(state: ShardState, all: boolean, output: RunOutput): void {
     const { memory } = state
-    const budget = all ? Number.POSITIVE_INFINITY : Math.floor(memory.summaryCredit / SAMPLES_PER_SUMMARY)
+    const earned = FREE_SUMMARIES + Math.floor(memory.summaryCredit / SAMPLES_PER_SUMMARY)
+    const budget = all ? Number.POSITIVE_INFINITY : Math.min(earned, this.#maxSummaries)
     let emitted = 0
     for (let slot = 0; emitted < budget; emitted++) {
       slot = memory.dequeue()
       if (slot < 0) break
       output.add(this.#summary(state, slot, output.batch))
     }
-    memory.summaryCredit = all ? 0 : memory.summaryCredit - emitted * SAMPLES_PER_SUMMARY
+    const paid = Math.max(0, emitted - FREE_SUMMARIES)
+    memory.summaryCredit = all ? 0 : memory.summaryCredit - paid * SAMPLES_PER_SUMMARY
   }
 
   save(memory: ShardMemory, slot: number, row: RowWriter): void {

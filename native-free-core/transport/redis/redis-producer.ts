@@ -9,7 +9,7 @@ import { APPEND } from './scripts/append-v1-k5.js'
 
 const STORED = -1
 const DUPLICATE = -2
-/** Bodies in one script call: Redis serves nobody else meanwhile, for about 1 ms. Bytes. */
+/** Bodies in one script call: Redis serves nobody else meanwhile, for up to 3 ms. Bytes. */
 const CALL_BYTES = 512 * 1024
 
 interface AppendCall {

@@ -26,6 +26,9 @@ export interface DrainSupervisorOptions {
   spawn?: SpawnDrainWorker
 }
 
+/** Devices begin to measure when the rings are drained, so that the first samples do not wait; but not later than this. */
+const OPEN_PATIENCE_MS = 1500
+
 /** The drain workers of a hub, one per ring. Thread: the hub's main thread. */
 export class DrainSupervisor implements Service {
   readonly rings: readonly RingDrain[]
@@ -45,9 +48,16 @@ export class DrainSupervisor implements Service {
     })
   }
 
+  /** Resolves when every worker has opened the store, or failed to, at the latest after {@link OPEN_PATIENCE_MS}. */
   async start(): Promise<void> {
     this.#registry.onNewSeries = () => this.#announceSoon()
     for (const ring of this.rings) ring.start()
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, OPEN_PATIENCE_MS)
+    })
+    await Promise.race([Promise.all(this.rings.map(({ opened }) => opened)), patience])
+    clearTimeout(timer)
   }
 
   async stop(deadlineMs: number): Promise<void> {

@@ -68,6 +68,11 @@ export class RingDrain {
   #retriedBefore = 0
   #openingsBefore = 0
   #abandoned = 0
+  #onOpened = () => {}
+  /** Resolves when the first worker has opened the store, has failed to, or has died. */
+  readonly opened = new Promise<void>((resolve) => {
+    this.#onOpened = resolve
+  })
 
   constructor(options: RingDrainOptions) {
     this.index = options.index
@@ -206,6 +211,7 @@ export class RingDrain {
   #takeStatus(status: DrainStatus): void {
     const before = this.#status
     this.#status = status
+    this.#onOpened()
     const { log, rateLimited } = this.#options
     const { lastError, breaker } = status
     if (status.storeUp) {
@@ -220,6 +226,7 @@ export class RingDrain {
   #onExit(code: number): void {
     const { log, clock } = this.#options
     this.#worker = undefined
+    this.#onOpened()
     this.#retriedBefore += this.#status?.batchesRetried ?? 0
     this.#openingsBefore += this.#status?.breakerOpenings ?? 0
     this.#status = undefined

@@ -9,7 +9,7 @@ import { isLoopback } from '../../host/http-access.js'
 import { type ProgramSpec, readProgramOptions } from '../../host/program-options.js'
 import {
   chooseStore,
-  httpSchema,
+  httpSchemaWithoutPort,
   logSchema,
   redisSchema,
   requireTokenBeyondLoopback,
@@ -19,7 +19,7 @@ import {
   storeSchema,
 } from '../../host/store-options.js'
 
-/** Where Prometheus' own habits expect a second program; taken only when nothing else is asked for. */
+/** Taken when no port is asked for; when it is in use, the next free one is. */
 export const DEFAULT_PROCESSOR_PORT = 9092
 
 const handlerSchema = z.looseObject({
@@ -48,7 +48,7 @@ const processorSchema = z.strictObject({
   lease_ms: durationMs(200, 600_000).default(10_000),
   max_retries: integer(0, 1000).default(3),
   sqlite: z.strictObject({ path: text(4096).optional() }).prefault({}),
-  http: httpSchema(DEFAULT_PROCESSOR_PORT),
+  http: httpSchemaWithoutPort,
   log: logSchema,
 })
 
@@ -85,7 +85,8 @@ export interface ProcessorSettings {
   leaseMs: number
   maxRetries: number
   sqlitePath: string
-  http: { host: string; port: number; token?: string | undefined }
+  /** Without a port: the default one, or when that is in use the next that is free. */
+  http: { host: string; port?: number | undefined; token?: string | undefined }
   log: z.output<typeof logSchema>
 }
 

@@ -6,7 +6,7 @@ import type { QualityName } from '#core/model/quality'
 import { type BatchSample, batchOf } from '#test/support/batches'
 import { encodeBatch, requestOf } from '#test/support/encoded-batches'
 import { ALL_ANALYSES, ShardOwner, specOf } from '#test/support/shard-owner'
-import { SAMPLES_PER_SUMMARY } from '#workers/handlers/analyze'
+import { FREE_SUMMARIES, SAMPLES_PER_SUMMARY } from '#workers/handlers/analyze'
 import { HandlerSet } from '#workers/handlers/handler-set'
 import { ShardRunner } from '#workers/shard-runner'
 import { MAX_SERIES } from '#workers/state/shard-memory'
@@ -107,37 +107,43 @@ test('a stored chunk is the whole body in a buffer of its own', () => {
 
 test('a run without entries is a checkpoint alone', () => {
   const owner = new ShardOwner(ALL.map((type) => specOf(type)))
-  owner.run([batchOf([{ value: 1, takenAtUs: 1 }])])
+  assert.equal(owner.run([batchOf([{ value: 1, takenAtUs: 1 }])]).findings.length, 1)
   const reply = owner.checkpoint()
   assert.deepEqual([...(reply.rows ?? [])].length, 1)
-  assert.equal(reply.findings.length, 1)
+  assert.deepEqual(reply.findings, [])
   assert.deepEqual(owner.checkpoint().rows, new Map())
   assert.equal(owner.run([]).rows, undefined)
 })
 
-test('between checkpoints summaries come in turn and cost their share of samples; the checkpoint brings the rest', () => {
+test('between checkpoints summaries come in turn, up to the bound of a run; the checkpoint brings the rest', () => {
   const owner = new ShardOwner([specOf('telemetry.analyze', { max_summaries_per_run: 3 })])
   const samples = Array.from({ length: 40 }, (_, i) => ({ channel: `c${i % 20}`, value: i, takenAtUs: i }))
-  const keysOf = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `analyze/d/c${from + i}`)
-  assert.deepEqual(owner.run([batchOf(samples)]).findings, [])
-  const many = Array.from({ length: SAMPLES_PER_SUMMARY * 10 }, (_, i) => ({
+  const again = [{ channel: 'c0', value: 1, takenAtUs: 100 }]
+  assert.deepEqual(keysOf(owner.run([batchOf(samples)])), summaryKeys(0, 3))
+  assert.deepEqual(keysOf(owner.run([batchOf(again)])), summaryKeys(3, 6))
+  assert.deepEqual(keysOf(owner.run([batchOf(again)])), summaryKeys(6, 9))
+  assert.deepEqual(keysOf(owner.checkpoint()), [...summaryKeys(9, 20), 'analyze/d/c0'])
+})
+
+test('a run brings some summaries for nothing and more for its samples', () => {
+  const owner = new ShardOwner([specOf('telemetry.analyze')])
+  const samples = Array.from({ length: 40 }, (_, i) => ({ channel: `c${i}`, value: i, takenAtUs: i }))
+  const many = Array.from({ length: SAMPLES_PER_SUMMARY * 3 }, (_, i) => ({
     channel: 'c0',
     value: i,
     takenAtUs: 100 + i,
   }))
-  assert.deepEqual(
-    owner.run([batchOf(many)]).findings.map(({ key }) => key),
-    keysOf(0, 3),
-  )
-  assert.deepEqual(
-    owner.run([batchOf(many)]).findings.map(({ key }) => key),
-    keysOf(3, 6),
-  )
-  assert.deepEqual(
-    owner.checkpoint().findings.map(({ key }) => key),
-    [...keysOf(6, 20), 'analyze/d/c0'],
-  )
+  assert.deepEqual(keysOf(owner.run([batchOf(samples)])), summaryKeys(0, FREE_SUMMARIES))
+  assert.deepEqual(keysOf(owner.run([batchOf(many)])), summaryKeys(FREE_SUMMARIES, 2 * FREE_SUMMARIES + 3))
 })
+
+function keysOf({ findings }: { findings: readonly { key: string }[] }): string[] {
+  return findings.map(({ key }) => key)
+}
+
+function summaryKeys(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, i) => `analyze/d/c${from + i}`)
+}
 
 test('from one series to five thousand: the state grows, every series keeps its own, and rows bring all of it back', () => {
   const owner = new ShardOwner(ALL.map((type) => specOf(type)))

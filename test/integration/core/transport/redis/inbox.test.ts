@@ -57,6 +57,17 @@ describe('the inbox of pushed tasks', () => {
     assert.deepEqual(await owner.lease(10, 0), [])
   })
 
+  it('gives each task to one of the leases that run at once', async () => {
+    const options = queueAt(redis.port)
+    const admin = await keep(adminOf(redis.port))
+    const owner = ownedInbox(await (await open(options)).own(LEASE_MS))
+    await admin.rpush(options.queueName, ...tasks(1, 30))
+    const leases = await Promise.all(numbers(1, 8).map(() => owner.lease(7, 0)))
+    const came = leases.flat()
+    for (let some = await owner.lease(7, 0); some.length > 0; some = await owner.lease(7, 0)) came.push(...some)
+    assert.deepEqual(bodies(came), tasks(1, 30))
+  })
+
   it('is woken by a push, keeps the order, and keeps counting after it was empty', async () => {
     const options = queueAt(redis.port)
     const admin = await keep(adminOf(redis.port))

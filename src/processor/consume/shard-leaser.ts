@@ -1,0 +1,53 @@
+import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
+import type { StoreHealth } from '../store-health.js'
+import type { InFlightBudget } from './in-flight-budget.js'
+import { pause } from './pausing.js'
+
+/** Most entries and bytes of one lease, which is what one run takes. */
+const MAX_ENTRIES = 256
+const MAX_BYTES = 2 ** 20
+/** How long one lease waits while other shards could use its reservation. */
+const SCARCE_WAIT_MS = 20
+const RETRY_MS = 100
+
+/** Leases entries of one shard within the processor's budget. */
+export class ShardLeaser {
+  readonly #owned: OwnedShard
+  readonly #budget: InFlightBudget
+  readonly #health: StoreHealth
+  readonly #signal: AbortSignal
+
+  /** @param signal ends waiting */
+  constructor(owned: OwnedShard, budget: InFlightBudget, health: StoreHealth, signal: AbortSignal) {
+    this.#owned = owned
+    this.#budget = budget
+    this.#health = health
+    this.#signal = signal
+  }
+
+  /**
+   * The next entries; they stay reserved in the budget until the caller frees them. `[]` when none came in time, the
+   * budget has nothing left, or the store failed. Never throws.
+   *
+   * @param held entries of the shard that are leased already
+   */
+  async lease(held: number, waitMs: number): Promise<LeasedEntry[]> {
+    const reserved = this.#budget.reserve(Math.min(MAX_ENTRIES, this.#budget.share - held))
+    if (reserved === 0) {
+      await this.#budget.room(waitMs, this.#signal)
+      return []
+    }
+    let leased: LeasedEntry[] = []
+    try {
+      const limits = { maxEntries: reserved, maxBytes: MAX_BYTES }
+      const boundedWaitMs = this.#budget.isScarce ? Math.min(SCARCE_WAIT_MS, waitMs) : waitMs
+      leased = await this.#owned.lease(limits, boundedWaitMs, this.#signal)
+      this.#health.answered()
+    } catch (error) {
+      this.#health.failed('lease', error, this.#owned.shard)
+      await pause(RETRY_MS, this.#signal)
+    }
+    this.#budget.free(reserved - leased.length)
+    return leased
+  }
+}

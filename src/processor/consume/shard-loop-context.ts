@@ -1,0 +1,33 @@
+import type { HandlerReply } from '#core/protocol/handler-messages'
+import type { Clock } from '#core/time/clock'
+import type { LeasedEntry } from '#core/transport/batch-stream'
+import type { Logger } from '../../host/logger.js'
+import type { RateLimitedLog } from '../../host/rate-limited-log.js'
+import type { HandlerPool } from '../dispatch/handler-pool.js'
+import type { Sink } from '../sinks/sink.js'
+import type { StoreHealth } from '../store-health.js'
+import type { InFlightBudget } from './in-flight-budget.js'
+import type { LedgerBook } from './processor-ledger.js'
+
+export interface ShardLoopSettings {
+  /** How long an ownership lasts without being renewed. */
+  leaseMs: number
+  checkpoint: { intervalMs: number; maxEntries: number }
+  /** Handler attempts after the first. */
+  maxRetries: number
+}
+
+/** What all shard loops of a processor share. */
+export interface ShardLoopContext {
+  settings: ShardLoopSettings
+  pool: HandlerPool
+  sink: Sink
+  budget: InFlightBudget
+  ledger: LedgerBook
+  health: StoreHealth
+  clock: Clock
+  log: Logger
+  warnings: RateLimitedLog
+  /** Told when what a run made of these entries is durable. Does not throw. */
+  onWritten(entries: readonly LeasedEntry[], reply: HandlerReply): void
+}

@@ -1,0 +1,372 @@
+import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
+import { backoffWaitMs } from '#core/policy/backoff'
+import type { HandlerReply } from '#core/protocol/handler-messages'
+import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
+import { type DeadLetter, deadLetterOf, type Retry, verdictOn } from './entry-verdict.js'
+import { HeldEntries } from './held-entries.js'
+import { LeaseKeeper } from './lease-keeper.js'
+import { packEntries } from './pack-bodies.js'
+import { pause } from './pausing.js'
+import { ShardLeaser } from './shard-leaser.js'
+import type { ShardLoopContext } from './shard-loop-context.js'
+import { ShardSettler } from './shard-settler.js'
+import { ShardWrites } from './shard-writes.js'
+import { MAX_DELIVERIES, type SuspectLane } from './suspect-lane.js'
+
+/** Longest wait of one lease. */
+const MAX_WAIT_MS = 1000
+const LOAD_RETRY = { baseMs: 100, maxMs: 5000 }
+
+/**
+ * Why a loop ended. `handed-over`: as asked, everything that was run is settled. `lost`: the shard has another owner, or
+ * the processor had to end first. `failed`: a run died or the sink lost rows; the state was dropped, and what was leased
+ * since the last checkpoint comes again.
+ */
+export type LoopEnd = 'handed-over' | 'failed' | 'lost'
+
+/** A graver end replaces one that is under way. */
+const GRAVITY: Readonly<Record<LoopEnd, number>> = { 'handed-over': 1, failed: 2, lost: 3 }
+
+/**
+ * Consumes one owned shard: lease, run, write, and once per interval checkpoint, then acknowledge.
+ *
+ * An entry is acknowledged only by a settlement that also saves the state it is part of, and only after its findings are
+ * durable. So whatever ends this loop, at whatever point, the next owner begins with the state of the last settlement and
+ * gets every entry again that is not part of it; findings made twice have the same keys and revisions.
+ *
+ * Leasing, running, writing and settling overlap; runs of the shard do not. Thread: the processor's main thread.
+ */
+export class ShardLoop {
+  readonly shard: number
+  /** Resolves when the loop has ended and the shard is released. Never rejects. */
+  readonly ended: Promise<LoopEnd>
+  readonly #owned: OwnedShard
+  readonly #context: ShardLoopContext
+  readonly #suspects: SuspectLane
+  readonly #held = new HeldEntries()
+  readonly #keeper: LeaseKeeper
+  readonly #leaser: ShardLeaser
+  readonly #writes: ShardWrites
+  readonly #settler: ShardSettler
+  /** Aborted when no more should be leased. */
+  readonly #leasing = new AbortController()
+  /** Aborted when nothing at all should go on. */
+  readonly #working = new AbortController()
+  #end: LoopEnd | undefined
+  /** Leased entries that wait for their run. */
+  #ready: LeasedEntry[] = []
+  #state: SharedArrayBuffer | undefined
+  #rows: Map<string, Uint8Array> = new Map()
+  /** Run since the last checkpoint, and the samples that handlers refused of them, by reason. */
+  #applied: string[] = []
+  #rejected = new Map<string, number>()
+  #checkpointMs: number
+  #lastCorrelationId = ''
+  /** Whether the settlement of a checkpoint is under way. */
+  #isCheckpointing = false
+
+  constructor(owned: OwnedShard, suspects: SuspectLane, context: ShardLoopContext) {
+    const { health, budget, clock, settings, sink } = context
+    this.shard = owned.shard
+    this.#owned = owned
+    this.#suspects = suspects
+    this.#context = context
+    this.#checkpointMs = clock.monotonicMs()
+    this.#leaser = new ShardLeaser(owned, budget, health, this.#leasing.signal)
+    this.#writes = new ShardWrites(sink, (error) => this.#sinkLostRows(error))
+    this.#settler = new ShardSettler(owned, health, this.#working.signal, () => this.#stopAs('lost'))
+    this.#keeper = new LeaseKeeper(owned, settings.leaseMs, {
+      onLost: () => this.#stopAs('lost'),
+      onError: (error) => health.failed('renew', error, owned.shard),
+    })
+    this.ended = this.#run()
+  }
+
+  /** Samples that are leased and not settled. Cost: one step per entry. */
+  get samplesInFlight(): number {
+    return this.#held.samples
+  }
+
+  get entriesInFlight(): number {
+    return this.#held.count
+  }
+
+  /** Hands the shard over: finishes the run under way, checkpoints, settles, releases. */
+  handOver(): void {
+    this.#stopAs('handed-over')
+  }
+
+  /** Leaves everything as it is: what is not settled is left for the next owner. */
+  abandon(): void {
+    this.#stopAs('lost')
+  }
+
+  async #run(): Promise<LoopEnd> {
+    const leave = this.#context.budget.join()
+    let leasing: Promise<void> = Promise.resolve()
+    try {
+      await this.#load()
+      while (this.#end === undefined) {
+        if (this.#ready.length === 0) {
+          await leasing
+          // The next lease waits for its entries while these run.
+          if (this.#end === undefined) leasing = this.#lease()
+        }
+        await this.#step()
+      }
+      if (this.#end === 'handed-over') await this.#finish()
+    } catch (error) {
+      this.#context.log.error({ err: error, shard: this.shard }, 'shard loop failed')
+      this.#stopAs('failed')
+    }
+    await leasing
+    await this.#settler.done
+    this.#keeper.stop()
+    this.#letGo()
+    leave()
+    await this.#release()
+    return this.#end ?? 'failed'
+  }
+
+  async #load(): Promise<void> {
+    for (let failures = 1; this.#end === undefined; failures++) {
+      try {
+        const rows = await this.#owned.loadState()
+        this.#suspects.load(rows)
+        // Copies: sending a view of a larger buffer to a thread would send all of it.
+        this.#rows = new Map([...rows].map(([key, row]) => [key, new Uint8Array(row)]))
+        return
+      } catch (error) {
+        this.#context.health.failed('load', error, this.shard)
+        await pause(backoffWaitMs(LOAD_RETRY, failures, Math.random()), this.#leasing.signal)
+      }
+    }
+  }
+
+  /** Never throws. */
+  async #lease(): Promise<void> {
+    const leased = await this.#leaser.lease(this.#held.count, this.#waitMs())
+    this.#held.add(leased)
+    for (const { samples } of leased) this.#context.ledger.leased += samples
+    if (this.#end === 'lost') this.#letGo()
+    else this.#ready.push(...leased)
+  }
+
+  /** Until the next checkpoint is due, or may be due because of entries that are run meanwhile. */
+  #waitMs(): number {
+    const { settings, clock } = this.#context
+    const { intervalMs } = settings.checkpoint
+    const dueMs = this.#applied.length === 0 ? intervalMs : this.#checkpointMs + intervalMs - clock.monotonicMs()
+    return Math.max(1, Math.min(MAX_WAIT_MS, dueMs))
+  }
+
+  /** Runs what is ready, and makes the checkpoint that is due. */
+  async #step(): Promise<void> {
+    const entries = this.#takeRun()
+    const isDue = this.#isCheckpointDue(entries.length)
+    if (entries.length === 0 && !isDue) return
+    const [first] = entries
+    if (first !== undefined && this.#suspects.isSuspect(first)) await this.#runSuspect(first)
+    else await this.#runEntries(entries, isDue)
+  }
+
+  /** Consecutive entries for one run: a suspect alone, others up to the next suspect. */
+  #takeRun(): LeasedEntry[] {
+    const suspectAt = this.#ready.findIndex((entry) => this.#suspects.isSuspect(entry))
+    return this.#ready.splice(0, suspectAt === -1 ? this.#ready.length : Math.max(1, suspectAt))
+  }
+
+  #isCheckpointDue(more: number): boolean {
+    const { settings, budget, clock } = this.#context
+    const unsettled = this.#applied.length + more
+    if (unsettled === 0 || this.#isCheckpointing) return false
+    const { maxEntries, intervalMs } = settings.checkpoint
+    if (unsettled >= Math.min(maxEntries, Math.ceil(budget.share / 2))) return true
+    return clock.monotonicMs() - this.#checkpointMs >= intervalMs
+  }
+
+  async #runEntries(entries: readonly LeasedEntry[], checkpoint: boolean): Promise<void> {
+    await this.#writes.room()
+    if (this.#end === 'lost') return
+    const start = this.#state === undefined ? { rows: this.#rows } : { state: this.#state }
+    let reply: HandlerReply
+    try {
+      const request = { shard: this.shard, ...packEntries(entries), checkpoint, ...start }
+      reply = await this.#context.pool.run({ ...request, lastCorrelationId: this.#lastCorrelationId })
+    } catch (error) {
+      return this.#runDied(entries, error)
+    }
+    // Cast: the end may have come during the run, which the compiler's narrowing does not see.
+    if ((this.#end as LoopEnd | undefined) === 'lost') return
+    this.#state = reply.state
+    this.#rows.clear()
+    this.#lastCorrelationId = entries.at(-1)?.correlationId ?? this.#lastCorrelationId
+    if (reply.restarted !== undefined) {
+      const fields = { shard: this.shard, restarted: reply.restarted }
+      this.#context.log.warn(fields, 'saved state does not fit the handlers any more: they start anew for these series')
+    }
+    this.#take(entries, reply)
+  }
+
+  #take(entries: readonly LeasedEntry[], reply: HandlerReply): void {
+    const applied: LeasedEntry[] = []
+    const retry: Retry[] = []
+    const deadLetter: DeadLetter[] = []
+    for (const [index, entry] of entries.entries()) {
+      const result = reply.results[index]
+      if (result?.id !== entry.id) throw new TelemetryError('TLM_INVARIANT_BROKEN', `A run left out ${entry.id}.`)
+      if (result.error === undefined) {
+        applied.push(entry)
+        this.#addRejected(result.rejected)
+        continue
+      }
+      const verdict = verdictOn(entry, result.error, this.#context.settings.maxRetries, Math.random())
+      if (verdict.kind === 'retry') retry.push(verdict.retry)
+      else deadLetter.push(verdict.deadLetter)
+      this.#report(entry, verdict.kind, result.error.code, result.error.message)
+    }
+    for (const { id } of applied) this.#applied.push(id)
+    this.#suspects.acquit(entries)
+    const { findings, chunks } = reply
+    this.#writes.write({ findings, chunks }, () => this.#context.onWritten(applied, reply))
+    if (retry.length + deadLetter.length > 0) this.#putAside(retry, deadLetter)
+    if (reply.rows !== undefined) this.#checkpoint(reply.rows)
+  }
+
+  #addRejected(rejected: Readonly<Record<string, number>>): void {
+    for (const [reason, samples] of Object.entries(rejected)) {
+      this.#rejected.set(reason, (this.#rejected.get(reason) ?? 0) + samples)
+    }
+  }
+
+  /** Saves the state together with the acknowledgement of all that is part of it, once their findings are durable. */
+  #checkpoint(rows: ReadonlyMap<string, Uint8Array>): void {
+    const ack = this.#applied
+    const rejected = this.#rejected
+    const state = new Map<string, Uint8Array | undefined>([...rows, ...this.#suspects.takeBack()])
+    this.#applied = []
+    this.#rejected = new Map()
+    this.#checkpointMs = this.#context.clock.monotonicMs()
+    this.#isCheckpointing = true
+    const settlement = { ack, retry: [], deadLetter: [], state }
+    const settled = this.#settler.settle(settlement, this.#writes.areDurable(), () => {
+      this.#context.ledger.settled += this.#removeHeld(ack)
+      this.#context.ledger.addRejected(rejected)
+    })
+    void settled.then(() => {
+      this.#isCheckpointing = false
+    })
+  }
+
+  /** Settles entries that had no effect on the state: nothing has to be saved with them. */
+  #putAside(retry: Retry[], deadLetter: DeadLetter[]): Promise<void> {
+    const settlement = { ack: [], retry, deadLetter, state: new Map() }
+    return this.#settler.settle(settlement, Promise.resolve(true), () => {
+      this.#context.ledger.retried += this.#removeHeld(retry.map(({ id }) => id))
+      this.#context.ledger.deadLettered += this.#removeHeld(deadLetter.map(({ id }) => id))
+    })
+  }
+
+  /** Runs an entry alone that may kill its run, so that nothing else is blamed for it. */
+  async #runSuspect(entry: LeasedEntry): Promise<void> {
+    if (this.#suspects.hasKilledSilently(entry)) {
+      return this.#convict(entry, 'its processor ended each time')
+    }
+    if (this.#suspects.needsTrial(entry)) {
+      await this.#save(this.#suspects.announce(entry))
+    }
+    await this.#runEntries([entry], true)
+    await this.#settler.done
+  }
+
+  async #runDied(entries: readonly LeasedEntry[], error: unknown): Promise<void> {
+    if (this.#end === 'lost') return
+    this.#suspects.blame(entries)
+    const fields = {
+      shard: this.shard,
+      entries: entries.length,
+      correlationIds: entries.slice(0, 8).map(({ correlationId }) => correlationId),
+    }
+    this.#context.warnings.warn('run-died', fields, messageOf(error))
+    // The process lives to tell: that is no silent death.
+    await this.#save(new Map(this.#suspects.takeBack()))
+    const [entry] = entries
+    const isConspicuous = entries.length === 1 && entry.deliveryCount > MAX_DELIVERIES
+    if (isConspicuous && (await this.#worksWithoutEntries()) && this.#suspects.accuse(entry)) {
+      await this.#convict(entry, messageOf(error))
+    }
+    this.#stopAs('failed')
+  }
+
+  async #save(state: ReadonlyMap<string, Uint8Array | undefined>): Promise<void> {
+    if (state.size === 0) return
+    await this.#settler.settle({ ack: [], retry: [], deadLetter: [], state }, Promise.resolve(true), () => {})
+  }
+
+  /** Whether the handlers start and take the saved state: else it is not an entry that ends their runs. */
+  async #worksWithoutEntries(): Promise<boolean> {
+    try {
+      await this.#load()
+      const bodies = new Uint8Array(0)
+      await this.#context.pool.run({ shard: this.shard, entries: [], bodies, rows: this.#rows, checkpoint: false })
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #convict(entry: LeasedEntry, why: string): Promise<void> {
+    const message = `Delivered ${entry.deliveryCount} times; run alone, it ended its run: ${why}`
+    this.#report(entry, 'dead-letter', 'crash-loop', message)
+    return this.#putAside([], [deadLetterOf(entry, 'crash-loop', message)])
+  }
+
+  /** The orderly end: everything that was run is checkpointed and settled. */
+  async #finish(): Promise<void> {
+    await this.#settler.done
+    if (this.#applied.length > 0) await this.#runEntries([], true)
+  }
+
+  #sinkLostRows(error: unknown): void {
+    if (this.#end !== 'lost') this.#context.warnings.warn('sink-lost', { shard: this.shard }, messageOf(error))
+    this.#stopAs('failed')
+  }
+
+  async #release(): Promise<void> {
+    try {
+      await this.#owned.release()
+    } catch (error) {
+      // The ownership ends with its lease.
+      this.#context.health.failed('release', error, this.shard)
+    }
+  }
+
+  #stopAs(end: LoopEnd): void {
+    if (this.#end !== undefined && GRAVITY[this.#end] >= GRAVITY[end]) return
+    this.#end = end
+    this.#leasing.abort()
+    if (end !== 'lost') return
+    this.#working.abort()
+    this.#letGo()
+  }
+
+  /** What is still held goes to the next owner, or comes back to this one. */
+  #letGo(): void {
+    const { entries, samples } = this.#held.removeAll()
+    this.#context.budget.free(entries)
+    if (this.#end === 'failed') this.#context.ledger.retried += samples
+    else this.#context.ledger.released += samples
+  }
+
+  /** @returns samples */
+  #removeHeld(ids: readonly string[]): number {
+    const { entries, samples } = this.#held.remove(ids)
+    this.#context.budget.free(entries)
+    return samples
+  }
+
+  #report({ correlationId, attempts, deliveryCount }: LeasedEntry, outcome: string, code: string, why: string): void {
+    const fields = { shard: this.shard, correlationId, attempts, deliveryCount, code, outcome }
+    this.#context.warnings.warn(`entry-${outcome}-${code}`, fields, why)
+  }
+}

@@ -1,0 +1,95 @@
+import type { LeasedEntry } from '#core/transport/batch-stream'
+
+/** Deliveries an innocent entry may have had: rebalancing and restarts of processors count too. */
+export const MAX_DELIVERIES = 5
+/** Times an entry may be run alone without its process living to tell. */
+const MAX_SILENT_RUNS = 3
+/** Suspects remembered per shard; all those of some runs. */
+const MAX_SUSPECTS = 10_000
+
+/** State row in which a shard's owner writes what it is about to run alone. */
+export const SUSPECT_ROW = 'processor/suspect'
+
+interface Trial {
+  id: string
+  runs: number
+}
+
+/**
+ * Finds the entries of a shard that kill their run: all entries of a run that died are suspects, and suspects run alone.
+ * Nothing is convicted for the company it was in.
+ *
+ * What kills the whole process leaves no memory here, so an entry that has been delivered too often is a suspect as well,
+ * and before it runs alone its owner says so in a state row: an owner that finds that row again knows.
+ */
+export class SuspectLane {
+  readonly #suspects = new Set<string>()
+  #accused: string | undefined
+  #trial: Trial | undefined
+
+  isSuspect({ id, deliveryCount }: LeasedEntry): boolean {
+    return this.#suspects.has(id) || deliveryCount > MAX_DELIVERIES
+  }
+
+  /** The run of these entries died. */
+  blame(entries: readonly LeasedEntry[]): void {
+    if (this.#suspects.size + entries.length > MAX_SUSPECTS) this.#suspects.clear()
+    for (const { id } of entries) this.#suspects.add(id)
+  }
+
+  /** The entries were run without harm. */
+  acquit(entries: readonly LeasedEntry[]): void {
+    if (this.#suspects.size === 0) return
+    for (const { id } of entries) this.#suspects.delete(id)
+  }
+
+  /**
+   * The entry ended its run, alone, while the handlers run well without it.
+   *
+   * @returns whether that was so before: once may be the end of a trouble that all runs had
+   */
+  accuse({ id }: LeasedEntry): boolean {
+    const isAgain = this.#accused === id
+    this.#accused = id
+    return isAgain
+  }
+
+  /** Takes the row out of the rows of a new ownership: it is not the handlers'. */
+  load(rows: Map<string, Uint8Array>): void {
+    this.#trial = parseTrial(rows.get(SUSPECT_ROW))
+    rows.delete(SUSPECT_ROW)
+  }
+
+  /** Whether the entry ended its process each time it was run alone. */
+  hasKilledSilently({ id }: LeasedEntry): boolean {
+    return this.#trial?.id === id && this.#trial.runs >= MAX_SILENT_RUNS
+  }
+
+  /** Whether the entry must be announced, see {@link announce}, before it runs alone. */
+  needsTrial({ deliveryCount }: LeasedEntry): boolean {
+    return deliveryCount > MAX_DELIVERIES
+  }
+
+  /** The row to save before the entry runs alone. */
+  announce({ id }: LeasedEntry): Map<string, Uint8Array> {
+    const runs = this.#trial?.id === id ? this.#trial.runs + 1 : 1
+    this.#trial = { id, runs }
+    return new Map([[SUSPECT_ROW, new TextEncoder().encode(JSON.stringify(this.#trial))]])
+  }
+
+  /** The row to remove with the next checkpoint, when one is saved. */
+  takeBack(): readonly [string, undefined][] {
+    if (this.#trial === undefined) return []
+    this.#trial = undefined
+    return [[SUSPECT_ROW, undefined]]
+  }
+}
+
+function parseTrial(row: Uint8Array | undefined): Trial | undefined {
+  if (row === undefined) return undefined
+  try {
+    return JSON.parse(new TextDecoder().decode(row)) as Trial
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,172 @@
+import { Piscina } from 'piscina'
+import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
+import type {
+  HandlerReply,
+  HandlerRequest,
+  HandlerWorkerData,
+  IngestReply,
+  IngestRequest,
+} from '#core/protocol/handler-messages'
+import type { Clock } from '#core/time/clock'
+import type { Logger } from '../../host/logger.js'
+
+/** Runs handlers in threads. Thread: the processor's main thread. */
+export interface HandlerPool {
+  /**
+   * Runs entries of one shard; `request.bodies` is transferred. The caller has one run per shard under way at most.
+   *
+   * @throws TLM_HANDLER_FAILED the run did not end by itself: its thread died or took too long. The state it worked on
+   *   may be half changed.
+   */
+  run(request: HandlerRequest): Promise<HandlerReply>
+  /** Turns pushed tasks into batches; `request.bodies` is transferred. @throws TLM_HANDLER_FAILED as {@link run} */
+  ingest(request: IngestRequest): Promise<IngestReply>
+}
+
+export interface ThreadPoolOptions {
+  threads: number
+  /** Old generation of one thread's heap; a run that needs more ends its thread, not the process. */
+  maxHeapBytes: number
+  /** A run that takes longer is ended with its thread. */
+  runDeadlineMs: number
+  workerData: HandlerWorkerData
+}
+
+export interface PoolCounters {
+  runs: number
+  /** Runs that threw or ended with their thread: out of memory, an exit, an uncaught error. */
+  deaths: number
+  /** Runs ended because they took too long. */
+  overdue: number
+}
+
+interface Waiting {
+  start(): void
+  refuse(error: TelemetryError): void
+}
+
+/**
+ * Handler threads behind Piscina. Runs wait here and not in Piscina, so that the time a run has to wait for a thread does
+ * not count against its deadline.
+ */
+export class ThreadPool implements HandlerPool {
+  readonly counters: PoolCounters = { runs: 0, deaths: 0, overdue: 0 }
+  readonly #piscina: Piscina
+  readonly #options: ThreadPoolOptions
+  readonly #clock: Clock
+  readonly #onRun: (durationMs: number) => void
+  readonly #active = new Set<AbortController>()
+  readonly #waiting: Waiting[] = []
+  /** Threads given out, also to those who are only about to use theirs. */
+  #busy = 0
+  #isClosed = false
+
+  /** @param onRun told how long each run took in its thread */
+  constructor(options: ThreadPoolOptions, clock: Clock, log: Logger, onRun: (durationMs: number) => void = () => {}) {
+    this.#options = options
+    this.#clock = clock
+    this.#onRun = onRun
+    this.#piscina = new Piscina({
+      filename: new URL(import.meta.resolve('#workers/handler-worker')).href,
+      minThreads: options.threads,
+      maxThreads: options.threads,
+      resourceLimits: { maxOldGenerationSizeMb: Math.max(16, Math.round(options.maxHeapBytes / 2 ** 20)) },
+      workerData: options.workerData,
+      recordTiming: false,
+    })
+    this.#piscina.on('error', (error: unknown) => {
+      log.error({ err: error }, 'a handler thread failed outside of a run')
+      // Threads that cannot even start leave the runs that wait for them with nobody to wait for.
+      if (this.#piscina.threads.length === 0) this.#abortAll(`no handler thread can start: ${messageOf(error)}`)
+    })
+  }
+
+  get threads(): number {
+    return this.#piscina.threads.length
+  }
+
+  run(request: HandlerRequest): Promise<HandlerReply> {
+    return this.#dispatch('run', request, request.bodies)
+  }
+
+  ingest(request: IngestRequest): Promise<IngestReply> {
+    return this.#dispatch('ingest', request, request.bodies)
+  }
+
+  /**
+   * Loads the handlers in a thread, so that what is wrong with them is known before the first batch.
+   *
+   * @throws TLM_OPTIONS_INVALID a user's handler cannot be loaded
+   */
+  async check(): Promise<void> {
+    try {
+      await this.run({ shard: 0, entries: [], bodies: new Uint8Array(0), rows: new Map(), checkpoint: false })
+    } catch (error) {
+      const message = messageOf(error)
+      // Only the text of an error comes through from a thread.
+      if (message.includes('TLM_OPTIONS_INVALID')) throw new TelemetryError('TLM_OPTIONS_INVALID', message, {}, error)
+    }
+  }
+
+  /** Ends all threads; runs under way are rejected. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (const { refuse } of this.#waiting.splice(0)) refuse(poolClosed())
+    this.#abortAll('the processor stops')
+    await this.#piscina.destroy()
+  }
+
+  async #dispatch<Reply>(name: 'run' | 'ingest', request: unknown, bodies: Uint8Array): Promise<Reply> {
+    await this.#turn()
+    const abort = new AbortController()
+    const deadline = setTimeout(() => abort.abort('overdue'), this.#options.runDeadlineMs)
+    this.#active.add(abort)
+    const startedMs = this.#clock.monotonicMs()
+    try {
+      const transferList = bodies.byteLength > 0 ? [bodies.buffer as ArrayBuffer] : []
+      const reply = (await this.#piscina.run(request, { name, transferList, signal: abort.signal })) as Reply
+      this.counters.runs++
+      return reply
+    } catch (error) {
+      throw this.#failure(error, abort.signal)
+    } finally {
+      clearTimeout(deadline)
+      this.#active.delete(abort)
+      this.#onRun(this.#clock.monotonicMs() - startedMs)
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#busy--
+      else next.start()
+    }
+  }
+
+  /** Resolves at once while a thread is free. */
+  #turn(): Promise<void> | undefined {
+    if (this.#isClosed) return Promise.reject(poolClosed())
+    if (this.#busy < this.#options.threads) {
+      this.#busy++
+      return undefined
+    }
+    return new Promise((start, refuse) => this.#waiting.push({ start, refuse }))
+  }
+
+  #failure(error: unknown, signal: AbortSignal): TelemetryError {
+    if (!signal.aborted) {
+      this.counters.deaths++
+      return new TelemetryError('TLM_HANDLER_FAILED', `The run ended with its thread: ${messageOf(error)}`, {}, error)
+    }
+    if (signal.reason !== 'overdue') {
+      return new TelemetryError('TLM_HANDLER_FAILED', `The run was ended: ${signal.reason}`)
+    }
+    this.counters.overdue++
+    const { runDeadlineMs } = this.#options
+    return new TelemetryError('TLM_HANDLER_FAILED', `The run took longer than ${runDeadlineMs} ms and was ended.`)
+  }
+
+  #abortAll(reason: string): void {
+    for (const abort of this.#active) abort.abort(reason)
+  }
+}
+
+function poolClosed(): TelemetryError {
+  return new TelemetryError('TLM_HANDLER_FAILED', 'The run was not begun: the processor stops.')
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { UnsettledEntry } from '#core/transport/redis/carried-entries'
+import { cut, settleArguments } from '#core/transport/redis/settle-arguments'
+
+const entry = (streamId: string, fields: Partial<UnsettledEntry> = {}): UnsettledEntry => {
+  return { priority: 1, streamId, samples: 10, bytes: 100, attempts: 0, deliveryCount: 1, isCounted: false, ...fields }
+}
+const unsettled = new Map([
+  ['a', entry('1-0')],
+  ['b', entry('2-0', { priority: 0, deliveryCount: 3 })],
+  ['c', entry('3-0', { priority: 2, attempts: 2 })],
+])
+
+test('the four lists follow each other, each behind its length', () => {
+  const { args, settledIds } = settleArguments(
+    {
+      ack: ['a'],
+      retry: [{ id: 'b', priority: 0, attempts: 4, afterMs: 10.2 }],
+      deadLetter: [{ id: 'c', priority: 2, class: 'kind', message: 'why' }],
+      state: new Map([
+        ['set', Uint8Array.of(1)],
+        ['gone', undefined],
+        ['gone too', undefined],
+      ]),
+    },
+    unsettled,
+  )
+  const acks = [1, 1, '1-0', 10, 100]
+  const retries = [1, 0, '2-0', 4, 3, 11]
+  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why']
+  assert.deepEqual(args, [...acks, ...retries, ...dead, 1, 'set', Buffer.of(1), 'gone', 'gone too'])
+  assert.deepEqual([...settledIds], ['a', 'b', 'c'])
+})
+
+test('ids that are unknown or named before are left out', () => {
+  const retry = [{ id: 'a', priority: 1 as const, attempts: 1, afterMs: -5 }]
+  const { args, settledIds } = settleArguments(
+    { ack: ['x', 'a', 'a'], retry, deadLetter: [], state: new Map() },
+    unsettled,
+  )
+  assert.deepEqual(args, [1, 1, '1-0', 10, 100, 0, 0, 0])
+  assert.deepEqual([...settledIds], ['a'])
+})
+
+test('a text is cut to bytes without splitting a character', () => {
+  assert.equal(cut('short', 10), 'short')
+  assert.equal(cut('ééé', 5), 'éé')
+  assert.equal(cut('😀😀', 7), '😀')
+  assert.equal(cut('abc', 2), 'ab')
+})
