@@ -9,7 +9,7 @@ import { RingConsumer } from '#core/ring/ring-consumer'
 import { systemClock } from '#core/time/clock'
 import { DrainLoop } from './drain/drain-loop.js'
 import type { Outlet } from './drain/outlet.js'
-import { loadOpener } from './drain/outlet-opener.js'
+import { loadOpener, type OutletOpener } from './drain/outlet-opener.js'
 import { SeriesCatalogue } from './drain/series-catalogue.js'
 import { Signal } from './drain/signal.js'
 
@@ -20,8 +20,8 @@ const BACKOFF = { baseMs: 50, maxMs: 3000 }
 const FAILURES_TO_OPEN = 3
 
 const data = workerData as DrainWorkerData
+if (parentPort === null) throw new Error('drain-worker.js runs as a worker thread only.')
 const port = parentPort
-if (port === null) throw new Error('drain-worker.js runs as a worker thread only.')
 const send = (message: FromDrainWorker) => port.postMessage(message)
 
 const ring = new RingConsumer(data.ring)
@@ -48,36 +48,42 @@ port.on('message', (message: ToDrainWorker) => {
   }
 })
 
-const opener = await loadOpener(data, catalogue, ring.capacity)
-send({ kind: 'ready' })
-const timer = setInterval(() => report(false), PROGRESS_INTERVAL_MS)
-const outlet = await openOutlet()
-if (outlet !== undefined) {
-  loop = new DrainLoop({
-    ring,
-    journal,
-    outlet,
-    catalogue,
-    breaker,
-    latency,
-    clock: systemClock,
-    capacity: opener.capacity,
-    ...data.batch,
-    onStoreChange: () => report(true),
-    onRollBack: (rollBack) => send({ kind: 'rolled-back', ...rollBack }),
-  })
+// Not awaited here: Node 20 aborts the process when a thread is terminated while it still evaluates its entry module.
+void work()
+
+/** Opens the store and drains the ring until told to stop. What it throws ends the thread. */
+async function work(): Promise<void> {
+  const opener = await loadOpener(data, catalogue, ring.capacity)
+  send({ kind: 'ready' })
+  const timer = setInterval(() => report(false), PROGRESS_INTERVAL_MS)
+  const outlet = await openOutlet(opener)
+  if (outlet !== undefined) {
+    loop = new DrainLoop({
+      ring,
+      journal,
+      outlet,
+      catalogue,
+      breaker,
+      latency,
+      clock: systemClock,
+      capacity: opener.capacity,
+      ...data.batch,
+      onStoreChange: () => report(true),
+      onRollBack: (rollBack) => send({ kind: 'rolled-back', ...rollBack }),
+    })
+    report(true)
+    if (isStopping) loop.drainAndStop()
+    await loop.run()
+    await outlet.close()
+  }
+  clearInterval(timer)
   report(true)
-  if (isStopping) loop.drainAndStop()
-  await loop.run()
-  await outlet.close()
+  send({ kind: 'stopped' })
+  port.close()
 }
-clearInterval(timer)
-report(true)
-send({ kind: 'stopped' })
-port.close()
 
 /** Tries until the store opens; `undefined` when told to stop meanwhile with nothing to store. */
-async function openOutlet(): Promise<Outlet | undefined> {
+async function openOutlet(opener: OutletOpener): Promise<Outlet | undefined> {
   for (;;) {
     if (isStopping && ring.backlog === 0) return undefined
     try {
