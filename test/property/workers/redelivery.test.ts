@@ -38,7 +38,7 @@ const history = fc
     fc.record({
       series: fc.nat(SERIES.length - 1),
       step: fc.double({ min: -1, max: 1, noNaN: true }),
-      odd: rarely(20, fc.constantFrom(-8, 15, 1e6, -1e9)),
+      odd: rarely(20, fc.constantFrom(0, -8, 15, 1e6, -1e9)),
       stepMs: fc.oneof({ weight: 20, arbitrary: fc.nat(120) }, fc.constantFrom(-2500, -400, 9000, 0)),
       stray: rarely(40, fc.constantFrom(4e15, -1e15)),
       quality: fc.oneof(
