@@ -64,10 +64,18 @@ for (const [kind, placeOf] of Object.entries(PLACES)) {
       const feed = new TelemetryFeed(producer, DEVICES)
       let victim = runProcessor(args, rough.env)
       let guest: TestProgram<ProcessorFigures> | undefined
+      let workedBeforeKill = 0
       for (let kill = 0; kill < KILLS; kill++) {
         for (let i = 0; i < ROUNDS / KILLS; i++) await feed.append(READINGS)
-        // The moment of a kill is meant to be any moment: from before the start is complete to deep in the work.
-        await delay(Math.random() * 900)
+        // Any moment: every other time from before the start is complete, else from the middle of the work.
+        if (kill % 2 === 0) {
+          await victim.reaches(
+            'it works, or a guest has done all of it',
+            ({ ledger, backlog, shardsOwned }) => ledger.leased > 0 || (shardsOwned > 0 && backlog.entries === 0),
+          )
+        }
+        await delay(Math.random() * 500)
+        workedBeforeKill += Math.sign(victim.figures?.ledger.leased ?? 0)
         await victim.kill()
         victim = runProcessor(args, rough.env)
         if (kill % 5 === 1) guest = runProcessor(args, rough.env)
@@ -82,6 +90,7 @@ for (const [kind, placeOf] of Object.entries(PLACES)) {
         ({ backlog, ledger, shardsOwned }) => shardsOwned === SHARDS && backlog.entries === 0 && ledger.inFlight === 0,
         60_000,
       )
+      assert.ok(workedBeforeKill >= KILLS / 4, `only ${workedBeforeKill} of ${KILLS} had begun to work`)
       assert.equal(imbalanceOf(ledger), 0)
       assert.equal((await victim.reaches('its figures', () => true)).backlog.deadLetters, 0)
       const found = await comparableFindings(url)
