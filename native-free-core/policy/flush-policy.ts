@@ -5,12 +5,14 @@ export type CloseReason = (typeof CLOSE_REASONS)[number]
 export interface FlushLimits {
   /** Samples that are taken at most, at least 1. */
   maxSamples: number
-  /** How long the first sample waits for others, milliseconds; 0: not at all. */
+  /** Least time between two batches that are not full, and so the longest wait of a sample. Milliseconds; 0: no wait. */
   maxAgeMs: number
 }
 
 /**
- * Decides when waiting samples are worth a batch. Bytes are the encoder's business: it alone knows them.
+ * Decides when waiting samples are worth a batch: when they fill one, or `maxAgeMs` after the last batch. So a sample that
+ * comes after a pause goes at once, and small batches are bounded in number. Bytes are the encoder's business: it alone
+ * knows them.
  *
  * Time is told, not asked, so that a look costs no call of a clock more than its caller makes anyway.
  */
@@ -18,6 +20,7 @@ export class FlushPolicy {
   readonly #limits: FlushLimits
   /** When the oldest waiting sample was seen first. */
   #sinceMs: number | undefined
+  #takenMs = Number.NEGATIVE_INFINITY
 
   constructor(limits: FlushLimits) {
     this.#limits = limits
@@ -37,16 +40,18 @@ export class FlushPolicy {
     }
     if (backlog >= this.#limits.maxSamples) return 'samples'
     this.#sinceMs ??= nowMs
-    return nowMs - this.#sinceMs >= this.#limits.maxAgeMs ? 'age' : undefined
+    return this.waitMs(nowMs) <= 0 ? 'age' : undefined
   }
 
   /** Call when samples were taken: what still waits begins its age anew. */
-  taken(): void {
+  taken(nowMs: number): void {
     this.#sinceMs = undefined
+    this.#takenMs = nowMs
   }
 
   /** How long until age closes what waits; 0 or less: now. Infinite while nothing waits. */
   waitMs(nowMs: number): number {
-    return this.#sinceMs === undefined ? Number.POSITIVE_INFINITY : this.#sinceMs + this.#limits.maxAgeMs - nowMs
+    if (this.#sinceMs === undefined) return Number.POSITIVE_INFINITY
+    return Math.max(this.#sinceMs, this.#takenMs + this.#limits.maxAgeMs) - nowMs
   }
 }

@@ -17,6 +17,9 @@ const SERIES_WAIT_MS = 5000
 
 const LATENCIES_PER_CHUNK = 256
 
+/** The ring is looked at again after so long even when nothing woke the worker. */
+const RING_WAIT_MS = 1000
+
 /** Points between the steps of the journal, where crash tests end the worker. */
 export type DrainStep = 'drained' | 'cut' | 'sealed' | 'sent' | 'settled' | 'released'
 
@@ -32,7 +35,7 @@ export interface DrainLoopOptions {
   capacity: number
   /** So many waiting samples close a chunk, */
   maxSamples: number
-  /** or the age of the first. */
+  /** or so long after the last chunk. */
   maxAgeMs: number
   /** As the journal was made for. */
   maxInFlight: number
@@ -178,7 +181,7 @@ export class DrainLoop {
     columns.count = whole
     this.#onStep('drained')
     await this.#coverSeries(columns)
-    this.#flush.taken()
+    this.#flush.taken(this.#options.clock.monotonicMs())
     const parcels = outlet.cut(columns, this.#seqs)
     this.#onStep('cut')
     const chunk = { first, samples: columns.count, batches: parcels.length, reason }
@@ -235,7 +238,7 @@ export class DrainLoop {
   #awaitRing(): void {
     if (this.#isRingAwaited) return
     this.#isRingAwaited = true
-    void this.#options.ring.waitAsync(Number.POSITIVE_INFINITY).then(() => {
+    void this.#options.ring.waitAsync(RING_WAIT_MS).then(() => {
       this.#isRingAwaited = false
       this.#signal.raise()
     })
