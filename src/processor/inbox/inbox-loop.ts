@@ -103,7 +103,7 @@ export class InboxLoop {
       while (!ended.aborted) {
         const entries = await owned.lease(MAX_TASKS, WAIT_MS, ended)
         health.answered()
-        if (entries.length > 0) await this.#move(owned, entries, lost)
+        if (entries.length > 0) await this.#move(owned, entries, lost, ended)
       }
     } finally {
       keeper.stop()
@@ -111,8 +111,13 @@ export class InboxLoop {
     }
   }
 
-  async #move(owned: OwnedInbox, entries: readonly InboxEntry[], lost: AbortController): Promise<void> {
-    const deadLetter = await this.#ingest(entries, AbortSignal.any([lost.signal, this.#stopping.signal]))
+  async #move(
+    owned: OwnedInbox,
+    entries: readonly InboxEntry[],
+    lost: AbortController,
+    ended: AbortSignal,
+  ): Promise<void> {
+    const deadLetter = await this.#ingest(entries, ended)
     if (deadLetter === undefined || lost.signal.aborted) return
     const dead = new Set(deadLetter.map(({ id }) => id))
     const ack = entries.filter(({ id }) => !dead.has(id)).map(({ id }) => id)
@@ -129,6 +134,7 @@ export class InboxLoop {
    * @returns those that can never be; `undefined` when not all are stored and the attempts have ended
    */
   async #ingest(entries: readonly InboxEntry[], ended: AbortSignal): Promise<DeadLetter[] | undefined> {
+    let accusations = 0
     for (let failures = 1; ; failures++) {
       try {
         const { batches, rejected } = await this.#runIngest(entries)
@@ -139,7 +145,8 @@ export class InboxLoop {
         if (ended.aborted) return undefined
         this.#parts.warnings.warn('ingest-died', { tasks: entries.length }, messageOf(error))
         if (entries.length > 1) return this.#ingestHalves(entries, ended)
-        if (failures > 1 && (await this.#worksWithoutTasks())) {
+        // Once may be the end of a trouble that all runs had.
+        if ((await this.#worksWithoutTasks()) && ++accusations > 1) {
           return [this.#deadLetter(entries[0].id, 'crash-loop', messageOf(error))]
         }
       }
