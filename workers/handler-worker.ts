@@ -6,6 +6,7 @@
  */
 import { workerData } from 'node:worker_threads'
 import { BatchDecoder } from '#core/codec/batch-codec'
+import { TelemetryError, toPortableError } from '#core/errors/telemetry-error'
 import type {
   HandlerReply,
   HandlerRequest,
@@ -35,7 +36,17 @@ export function ingest(request: IngestRequest): IngestReply {
   return transferring(reply, ownBuffersOf(reply.batches))
 }
 
-async function createRunner({ handlers }: HandlerWorkerData): Promise<ShardRunner> {
+async function createRunner(data: HandlerWorkerData): Promise<ShardRunner> {
+  try {
+    return await loadRunner(data)
+  } catch (error) {
+    // Of an error only its text leaves the thread.
+    const { code, message } = toPortableError(error)
+    throw new TelemetryError(code, `${code}: ${message}`, {}, error)
+  }
+}
+
+async function loadRunner({ handlers }: HandlerWorkerData): Promise<ShardRunner> {
   const users = await UserHandlers.load(handlers.filter(({ moduleUrl }) => moduleUrl !== undefined))
   const builtIn = new HandlerSet(handlers.filter(({ moduleUrl }) => moduleUrl === undefined))
   const decoder = new BatchDecoder()

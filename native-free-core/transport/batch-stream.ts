@@ -62,7 +62,7 @@ export interface BatchProducer {
 
 /** A batch leased to the shard's owner. */
 export interface LeasedEntry {
-  /** Opaque; grows within one shard and priority. */
+  /** Opaque; grows within one shard, priority and ownership. Another owner may be given the entry with another id. */
   id: string
   priority: Priority
   /** Times the entry was handed to an owner, from 1. Not the number of handler attempts. */

@@ -71,6 +71,11 @@ export class FaultyStore {
     return this.shards.reduce((sum, { entries }) => sum + entries.size, 0)
   }
 
+  /** Correlation id of an entry as it was leased; `undefined` once it is settled. */
+  correlationOf(shard: number, id: string): string | undefined {
+    return this.shards[shard].entries.get(storedId(id))?.entry.correlationId
+  }
+
   stream(holder: string): BatchStream {
     return new FaultyStream(this, holder)
   }
@@ -153,6 +158,11 @@ class FaultyStream implements BatchStream {
   async close(): Promise<void> {}
 }
 
+/** Without the ownership it was handed out in: an entry's id may change from owner to owner. */
+function storedId(id: string): string {
+  return id.slice(id.indexOf('/') + 1)
+}
+
 class FaultyShard implements OwnedShard {
   readonly shard: number
   readonly token: number
@@ -190,7 +200,8 @@ class FaultyShard implements OwnedShard {
     })
     return leasing.catch((error) => {
       // What was on its way when a lease failed comes with the next one.
-      for (const id of this.#lastLeased) Object.assign(this.#state.entries.get(id) ?? {}, { leasedTo: undefined })
+      for (const id of this.#lastLeased)
+        Object.assign(this.#state.entries.get(storedId(id)) ?? {}, { leasedTo: undefined })
       throw error
     })
   }
@@ -208,13 +219,13 @@ class FaultyShard implements OwnedShard {
       if (!this.#isOurs) return { kind: 'fenced' }
       this.#store.onSettle(this.shard, settlement)
       const { entries, state, deadLetters } = this.#state
-      for (const id of settlement.ack) entries.delete(id)
+      for (const id of settlement.ack) entries.delete(storedId(id))
       for (const { id, attempts, afterMs } of settlement.retry) {
-        const stored = entries.get(id)
+        const stored = entries.get(storedId(id))
         if (stored) Object.assign(stored, { attempts, fromMs: performance.now() + afterMs, leasedTo: undefined })
       }
       for (const { id, class: reason, message } of settlement.deadLetter) {
-        if (entries.delete(id)) deadLetters.push({ id, class: reason, message })
+        if (entries.delete(storedId(id))) deadLetters.push({ id, class: reason, message })
       }
       for (const [key, row] of settlement.state) {
         if (row === undefined) state.delete(key)
@@ -248,7 +259,8 @@ class FaultyShard implements OwnedShard {
     return next.map((stored) => {
       stored.leasedTo = this.token
       stored.deliveryCount++
-      return { ...stored.entry, deliveryCount: stored.deliveryCount, attempts: stored.attempts }
+      const id = `${this.token}/${stored.entry.id}`
+      return { ...stored.entry, id, deliveryCount: stored.deliveryCount, attempts: stored.attempts }
     })
   }
 }

@@ -11,7 +11,7 @@ const MAX_SUSPECTS = 10_000
 export const SUSPECT_ROW = 'processor/suspect'
 
 interface Trial {
-  id: string
+  correlationId: string
   runs: number
 }
 
@@ -23,24 +23,25 @@ interface Trial {
  * and before it runs alone its owner says so in a state row: an owner that finds that row again knows.
  */
 export class SuspectLane {
+  /** By correlation id, which stays the same from owner to owner; an entry's own id need not. */
   readonly #suspects = new Set<string>()
   #accused: string | undefined
   #trial: Trial | undefined
 
-  isSuspect({ id, deliveryCount }: LeasedEntry): boolean {
-    return this.#suspects.has(id) || deliveryCount > MAX_DELIVERIES
+  isSuspect({ correlationId, deliveryCount }: LeasedEntry): boolean {
+    return this.#suspects.has(correlationId) || deliveryCount > MAX_DELIVERIES
   }
 
   /** The run of these entries died. */
   blame(entries: readonly LeasedEntry[]): void {
     if (this.#suspects.size + entries.length > MAX_SUSPECTS) this.#suspects.clear()
-    for (const { id } of entries) this.#suspects.add(id)
+    for (const { correlationId } of entries) this.#suspects.add(correlationId)
   }
 
   /** The entries were run without harm. */
   acquit(entries: readonly LeasedEntry[]): void {
     if (this.#suspects.size === 0) return
-    for (const { id } of entries) this.#suspects.delete(id)
+    for (const { correlationId } of entries) this.#suspects.delete(correlationId)
   }
 
   /**
@@ -48,9 +49,9 @@ export class SuspectLane {
    *
    * @returns whether that was so before: once may be the end of a trouble that all runs had
    */
-  accuse({ id }: LeasedEntry): boolean {
-    const isAgain = this.#accused === id
-    this.#accused = id
+  accuse({ correlationId }: LeasedEntry): boolean {
+    const isAgain = this.#accused === correlationId
+    this.#accused = correlationId
     return isAgain
   }
 
@@ -61,8 +62,8 @@ export class SuspectLane {
   }
 
   /** Whether the entry ended its process each time it was run alone. */
-  hasKilledSilently({ id }: LeasedEntry): boolean {
-    return this.#trial?.id === id && this.#trial.runs >= MAX_SILENT_RUNS
+  hasKilledSilently({ correlationId }: LeasedEntry): boolean {
+    return this.#trial?.correlationId === correlationId && this.#trial.runs >= MAX_SILENT_RUNS
   }
 
   /** Whether the entry must be announced, see {@link announce}, before it runs alone. */
@@ -71,9 +72,9 @@ export class SuspectLane {
   }
 
   /** The row to save before the entry runs alone. */
-  announce({ id }: LeasedEntry): Map<string, Uint8Array> {
-    const runs = this.#trial?.id === id ? this.#trial.runs + 1 : 1
-    this.#trial = { id, runs }
+  announce({ correlationId }: LeasedEntry): Map<string, Uint8Array> {
+    const runs = this.#trial?.correlationId === correlationId ? this.#trial.runs + 1 : 1
+    this.#trial = { correlationId, runs }
     return new Map([[SUSPECT_ROW, new TextEncoder().encode(JSON.stringify(this.#trial))]])
   }
 

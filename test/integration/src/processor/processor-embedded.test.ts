@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { StoredSample } from '#core/protocol/sink-messages'
@@ -9,7 +9,8 @@ import { openBatchProducer, openBatchStream } from '#src/embedded/embedded-strea
 import { imbalanceOf } from '#src/processor/processor-figures'
 import { fetchFindings } from '#test/support/findings-api'
 import { momentsOf } from '#test/support/recording'
-import { TelemetryFeed } from '#test/support/telemetry-feed'
+import { repositoryFile } from '#test/support/repository'
+import { readingOf, TelemetryFeed } from '#test/support/telemetry-feed'
 import { temporaryDirectory } from '#test/support/temporary-directory'
 import { runProcessor } from '#test/support/test-program'
 
@@ -82,6 +83,50 @@ describe('node dist/processor.js over the embedded store', () => {
       ({ backlog }) => backlog.deadLetters === hostile.length && backlog.entries === 0,
     )
     assert.match(processor.output, /"correlationId":"feed\.1\.\d\.\d+".*"code":"TLM_BATCH_UNREADABLE"/)
+    assert.equal((await fetchFindings(url, { handler: 'telemetry.analyze' })).length, 4)
+    await processor.stop()
+    await producer.close()
+  })
+
+  it('puts a batch aside that exhausts the memory of its thread, alone, and processes its neighbours once', async () => {
+    const { data, producer } = await storeAt('poison')
+    const feed = new TelemetryFeed(producer, 1)
+    const config = join(data, 'processor.yaml')
+    const killing = repositoryFile('test/fixtures/handlers/killing.mjs')
+    const handlers = `[{ type: telemetry.analyze }, { type: test.killing, module: ${killing}, how: memory, poison: ${readingOf(0, 14)} }]`
+    await writeFile(config, `worker_pool: { max_heap: 64MiB }\nhandlers: ${handlers}\n`)
+    for (let i = 0; i < 30; i++) await feed.append(1)
+    const processor = runProcessor(['--data', data, '--config', config])
+    const url = await processor.ready()
+    const { ledger } = await processor.reaches('all but one settled', ({ ledger }) => ledger.settled === 29, 60_000)
+    assert.deepEqual([ledger.deadLettered, imbalanceOf(ledger)], [1, 0])
+    const [{ body }] = await fetchFindings(url, { handler: 'telemetry.analyze' })
+    const expected = momentsOf(feed.valuesOf(0).filter((_, reading) => reading !== 14))
+    assert.equal(body.count, expected.count)
+    assert.ok(Math.abs((body.mean as number) - expected.mean) < 1e-9)
+    await processor.stop()
+    await producer.close()
+  })
+
+  it('holds everything back while its findings cannot be written, says so, and loses nothing', async () => {
+    const { data, producer } = await storeAt('sink')
+    const path = join(data, 'findings.db')
+    await writeFile(path, 'no database '.repeat(1000))
+    const feed = new TelemetryFeed(producer, 4)
+    for (let i = 0; i < 20; i++) await feed.append(5)
+    const processor = runProcessor(['--data', data])
+    const url = await processor.ready()
+    const { ledger } = await processor.reaches(
+      'the sink is down',
+      ({ isSinkUp, ledger }) => !isSinkUp && ledger.leased > 0,
+    )
+    assert.equal(ledger.settled, 0)
+    const health = await fetch(`${url}/health`)
+    assert.equal(health.status, 503)
+    assert.match(await health.text(), /"reason":"sink","problem":"The findings database .* is no SQLite database/)
+    await rm(path)
+    const end = await processor.reaches('all settled', (figures) => figures.ledger.settled === feed.samples)
+    assert.equal(end.isSinkUp, true)
     assert.equal((await fetchFindings(url, { handler: 'telemetry.analyze' })).length, 4)
     await processor.stop()
     await producer.close()

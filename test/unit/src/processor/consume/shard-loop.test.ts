@@ -22,9 +22,9 @@ function checkEverySettlement({ store, sink }: ShardRig): void {
   tooEarly.length = 0
   store.onSettle = (shard, { ack }) => {
     for (const id of ack) {
-      const stored = store.shards[shard].entries.get(id)
-      if (stored === undefined) continue
-      const key = `entry/${stored.entry.correlationId}`
+      const correlationId = store.correlationOf(shard, id)
+      if (correlationId === undefined) continue
+      const key = `entry/${correlationId}`
       if (!sink.findings.has(key)) tooEarly.push(key)
     }
   }
