@@ -20,7 +20,7 @@ import type { Bench, BenchMode, BenchRow } from '../bench.js'
 import type { PeerKind, PeerThreadData } from './ring-peer-thread.js'
 
 const SLOTS = 8192
-const BATCHES = [1, 64]
+const BATCHES = [1, 4, 64]
 const RECORD_FLOATS = 4
 const RECORD_WORDS = 8
 const TAKEN_AT_US = 1.7e15

@@ -8,12 +8,12 @@ const { FLOATS_SHIFT, VALUE, TAKEN_AT } = SLOT
 const { WORDS_SHIFT, SERIES, SEQUENCE, META, RAW_START, PRIORITY_SHIFT, RAW_LENGTH_SHIFT } = SLOT
 
 /**
- * Steps of the pauses between two looks at PUBLISHED: the first some 0.5 us, all together some 10 us, less than a sleep
+ * Steps of the pauses between two looks at PUBLISHED: the first some 0.7 us, all together some 20 us, less than a sleep
  * and its wake-up cost both sides. A consumer that looks without pause takes the line of PUBLISHED away from the
  * producer at every store: measured with samples published one by one, that halves what is carried.
  */
-const FIRST_PAUSE_STEPS = 512
-const LAST_PAUSE_STEPS = 4096
+const FIRST_PAUSE_STEPS = 1500
+const LAST_PAUSE_STEPS = 6000
 
 /** `Atomics.waitAsync` as Node 20 has it; the ES2023 library does not describe it. */
 interface AsyncWait {
@@ -83,7 +83,7 @@ export class RingConsumer {
    *
    * Thread: workers only; it stops the event loop of the thread that calls it.
    *
-   * @param wanted while it spins, some 10 us, it holds out for so many samples: draining few at a time costs both sides
+   * @param wanted while it spins, some 20 us, it holds out for so many samples: draining few at a time costs both sides
    *   a cache line each
    */
   wait(timeoutMs: number, wanted = 1): boolean {
