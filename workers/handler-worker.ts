@@ -8,12 +8,13 @@ import { workerData } from 'node:worker_threads'
 import { BatchDecoder } from '#core/codec/batch-codec'
 import { TelemetryError, toPortableError } from '#core/errors/telemetry-error'
 import type {
-  HandlerReply,
   HandlerRequest,
   HandlerWorkerData,
   IngestReply,
   IngestRequest,
+  PackedReply,
 } from '#core/protocol/handler-messages'
+import { packFindings } from '#core/protocol/packed-findings'
 import { systemClock } from '#core/time/clock'
 import { HandlerSet } from './handlers/handler-set.js'
 import { ingestTasks } from './ingest-tasks.js'
@@ -24,10 +25,13 @@ import { UserHandlers } from './user-handlers/user-handlers.js'
 let runner: Promise<ShardRunner> | undefined
 
 /** See {@link HandlerRequest}. Runs of one shard come one after another, from whichever thread. */
-export async function run(request: HandlerRequest): Promise<HandlerReply> {
+export async function run(request: HandlerRequest): Promise<PackedReply> {
   runner ??= createRunner(workerData as HandlerWorkerData)
   const reply = (await runner).run(request)
-  return transferring(reply, ownBuffersOf(reply.chunks))
+  const findings = packFindings(reply.findings)
+  const buffers = ownBuffersOf(reply.chunks)
+  if (findings.count > 0) buffers.push(findings.json.buffer as ArrayBuffer)
+  return transferring({ ...reply, findings }, buffers)
 }
 
 /** See {@link IngestRequest}. A task without a time gets that of this moment. */

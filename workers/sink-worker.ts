@@ -4,6 +4,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { TelemetryError, toPortableError } from '#core/errors/telemetry-error'
+import type { Finding } from '#core/model/finding'
+import { unpackFindings } from '#core/protocol/packed-findings'
 import type {
   FromSinkWorker,
   SinkAnswers,
@@ -31,7 +33,7 @@ port.on('message', (message: ToSinkWorker) => {
 async function handle(message: ToSinkWorker): Promise<void> {
   switch (message.kind) {
     case 'commit':
-      uncommitted = message.rows
+      uncommitted = { findings: mergeFindings(message.findings), chunks: message.chunks }
       return commit()
     case 'commit-again':
       return commit()
@@ -43,6 +45,17 @@ async function handle(message: ToSinkWorker): Promise<void> {
       close()
       port.close()
   }
+}
+
+/** Of findings with the same key only the one that would be left is written. */
+function mergeFindings(packed: readonly Uint8Array[]): readonly Finding[] {
+  if (packed.length === 1) return unpackFindings(packed[0])
+  const findings = new Map<string, Finding>()
+  for (const finding of packed.flatMap(unpackFindings)) {
+    const known = findings.get(finding.key)
+    if (known === undefined || finding.revision >= known.revision) findings.set(finding.key, finding)
+  }
+  return [...findings.values()]
 }
 
 async function commit(): Promise<void> {

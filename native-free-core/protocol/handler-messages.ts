@@ -2,6 +2,7 @@
 import type { PortableError } from '../errors/telemetry-error.js'
 import type { Finding } from '../model/finding.js'
 import type { SealedBatch } from '../transport/batch-stream.js'
+import type { PackedFindings } from './packed-findings.js'
 
 /**
  * Entries on their way to a thread: the bodies of all of them lie in one buffer, which is transferred. (A view of a
@@ -82,6 +83,11 @@ export interface HandlerReply {
    * configuration or version, so that it starts anew; `row` counts rows that could not be read. Absent when all were kept.
    */
   restarted?: Readonly<Record<string, number>>
+}
+
+/** A reply as it leaves the handler's thread. */
+export interface PackedReply extends Omit<HandlerReply, 'findings'> {
+  findings: PackedFindings
 }
 
 /** `ingest` of the handler worker: tasks that anybody pushed become sealed batches. */

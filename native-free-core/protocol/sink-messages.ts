@@ -3,7 +3,7 @@ import type { PortableError } from '../errors/telemetry-error.js'
 import type { Finding } from '../model/finding.js'
 import type { StoredChunk } from './handler-messages.js'
 
-/** What one write stores. Writing any of it again changes nothing. */
+/** What one commit stores. Writing any of it again changes nothing. */
 export interface SinkRows {
   findings: readonly Finding[]
   chunks: readonly StoredChunk[]
@@ -86,8 +86,8 @@ export interface SinkWorkerData {
 }
 
 export type ToSinkWorker =
-  /** One at a time: the next only after `committed`. */
-  | { kind: 'commit'; rows: SinkRows }
+  /** `json` of packed findings, oldest first. One at a time: the next only after `committed`. */
+  | { kind: 'commit'; findings: readonly Uint8Array[]; chunks: readonly StoredChunk[] }
   /** Tries the rows of the commit that failed once more; the thread kept them. */
   | { kind: 'commit-again' }
   | { kind: 'findings'; id: number; query: FindingQuery }

@@ -1,5 +1,5 @@
 import { LatencyRecorder } from '#core/observe/latency-recorder'
-import type { HandlerReply } from '#core/protocol/handler-messages'
+import type { PackedReply } from '#core/protocol/handler-messages'
 import type { Clock } from '#core/time/clock'
 import type { LeasedEntry } from '#core/transport/batch-stream'
 
@@ -30,18 +30,18 @@ export class ProcessorObserver {
     return Object.fromEntries(this.#findingsBy)
   }
 
-  /** What a run made of the entries is durable. Cost: one step per entry and finding. */
-  written(entries: readonly LeasedEntry[], { findings, chunks }: HandlerReply): void {
+  /** What a run made of the entries is durable. Cost: one step per entry. */
+  written(entries: readonly LeasedEntry[], { findings, chunks }: PackedReply): void {
     const nowUs = this.#clock.nowUs()
     for (const { firstTakenAtUs, samples } of entries) {
       if (samples > 0) this.latency.record(nowUs - firstTakenAtUs, samples)
     }
-    this.#findings += findings.length
+    this.#findings += findings.count
     this.#chunks += chunks.length
-    for (const { handler } of findings) {
+    for (const [handler, count] of Object.entries(findings.byHandler)) {
       // A handler module may name its findings as it likes; only configured names are counted apart.
       const name = this.#findingsBy.has(handler) ? handler : 'other'
-      this.#findingsBy.set(name, (this.#findingsBy.get(name) ?? 0) + 1)
+      this.#findingsBy.set(name, (this.#findingsBy.get(name) ?? 0) + count)
     }
   }
 }

@@ -2,11 +2,12 @@ import type { PortableError } from '#core/errors/telemetry-error'
 import type { Finding } from '#core/model/finding'
 import type {
   HandlerEntry,
-  HandlerReply,
   HandlerRequest,
   IngestReply,
   IngestRequest,
+  PackedReply,
 } from '#core/protocol/handler-messages'
+import { packFindings } from '#core/protocol/packed-findings'
 import type { SealedBatch } from '#core/transport/batch-stream'
 import type { HandlerPool } from '#src/processor/dispatch/handler-pool'
 
@@ -22,7 +23,7 @@ export class SummingPool implements HandlerPool {
   readonly runs: { shard: number; values: number[]; checkpoint: boolean }[] = []
   readonly #active = new Set<number>()
 
-  async run(request: HandlerRequest): Promise<HandlerReply> {
+  async run(request: HandlerRequest): Promise<PackedReply> {
     const { shard, entries, bodies, checkpoint } = request
     if (this.#active.has(shard)) throw new Error(`Two runs of shard ${shard} at once.`)
     if (bodies.byteOffset !== 0 || bodies.byteLength !== bodies.buffer.byteLength) throw new Error('A view was sent.')
@@ -41,10 +42,7 @@ export class SummingPool implements HandlerPool {
     return Promise.reject(new Error('not part of this test'))
   }
 
-  #reply(
-    { shard, entries, state = load(undefined), rows, checkpoint }: HandlerRequest,
-    values: number[],
-  ): HandlerReply {
+  #reply({ shard, entries, state = load(undefined), rows, checkpoint }: HandlerRequest, values: number[]): PackedReply {
     const memory = rows === undefined ? state : load(rows.get('sum'))
     const sums = new Float64Array(memory)
     const findings: Finding[] = []
@@ -67,7 +65,7 @@ export class SummingPool implements HandlerPool {
     const last = entries.at(-1)?.correlationId ?? ''
     findings.push(findingOf(`sum/${shard}`, sums[0], last, { count: sums[0], sum: sums[1] }))
     const saved = new Map([['sum', new Uint8Array(new Float64Array(sums).buffer)]])
-    return { results, findings, chunks: [], state: memory, ...(checkpoint && { rows: saved }) }
+    return { results, findings: packFindings(findings), chunks: [], state: memory, ...(checkpoint && { rows: saved }) }
   }
 }
 

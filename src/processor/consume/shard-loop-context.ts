@@ -1,4 +1,4 @@
-import type { HandlerReply } from '#core/protocol/handler-messages'
+import type { PackedReply } from '#core/protocol/handler-messages'
 import type { Clock } from '#core/time/clock'
 import type { LeasedEntry } from '#core/transport/batch-stream'
 import type { Logger } from '../../host/logger.js'
@@ -29,5 +29,5 @@ export interface ShardLoopContext {
   log: Logger
   warnings: RateLimitedLog
   /** Told when what a run made of these entries is durable. Does not throw. */
-  onWritten(entries: readonly LeasedEntry[], reply: HandlerReply): void
+  onWritten(entries: readonly LeasedEntry[], reply: PackedReply): void
 }

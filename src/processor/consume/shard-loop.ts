@@ -1,6 +1,6 @@
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
 import { backoffWaitMs } from '#core/policy/backoff'
-import type { HandlerReply } from '#core/protocol/handler-messages'
+import type { PackedReply } from '#core/protocol/handler-messages'
 import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
 import { type DeadLetter, deadLetterOf, type Retry, verdictOn } from './entry-verdict.js'
 import { HeldEntries } from './held-entries.js'
@@ -189,7 +189,7 @@ export class ShardLoop {
     await this.#writes.room()
     if (this.#end === 'lost') return
     const start = this.#state === undefined ? { rows: this.#rows } : { state: this.#state }
-    let reply: HandlerReply
+    let reply: PackedReply
     try {
       const request = { shard: this.shard, ...packEntries(entries), checkpoint, ...start }
       reply = await this.#context.pool.run({ ...request, lastCorrelationId: this.#lastCorrelationId })
@@ -208,7 +208,7 @@ export class ShardLoop {
     this.#take(entries, reply)
   }
 
-  #take(entries: readonly LeasedEntry[], reply: HandlerReply): void {
+  #take(entries: readonly LeasedEntry[], reply: PackedReply): void {
     const applied: LeasedEntry[] = []
     const retry: Retry[] = []
     const deadLetter: DeadLetter[] = []

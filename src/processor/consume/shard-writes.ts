@@ -1,5 +1,5 @@
-import type { SinkRows } from '#core/protocol/sink-messages'
 import type { Sink } from '../sinks/sink.js'
+import type { SinkWrite } from '../sinks/write-group.js'
 
 /** Sink writes under way; a further run waits for one of them. */
 const MAX_WRITES = 2
@@ -24,7 +24,7 @@ export class ShardWrites {
   }
 
   /** @param onDurable called at once when the rows are durable; does not throw */
-  write(rows: SinkRows, onDurable: () => void): void {
+  write(rows: SinkWrite, onDurable: () => void): void {
     const write = this.#sink.write(rows).then(
       () => {
         onDurable()

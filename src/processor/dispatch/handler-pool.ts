@@ -1,11 +1,11 @@
 import { Piscina } from 'piscina'
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
 import type {
-  HandlerReply,
   HandlerRequest,
   HandlerWorkerData,
   IngestReply,
   IngestRequest,
+  PackedReply,
 } from '#core/protocol/handler-messages'
 import type { Clock } from '#core/time/clock'
 import type { Logger } from '../../host/logger.js'
@@ -18,7 +18,7 @@ export interface HandlerPool {
    * @throws TLM_HANDLER_FAILED the run did not end by itself: its thread died or took too long. The state it worked on
    *   may be half changed.
    */
-  run(request: HandlerRequest): Promise<HandlerReply>
+  run(request: HandlerRequest): Promise<PackedReply>
   /** Turns pushed tasks into batches; `request.bodies` is transferred. @throws TLM_HANDLER_FAILED as {@link run} */
   ingest(request: IngestRequest): Promise<IngestReply>
 }
@@ -85,7 +85,7 @@ export class ThreadPool implements HandlerPool {
     return this.#piscina.threads.length
   }
 
-  run(request: HandlerRequest): Promise<HandlerReply> {
+  run(request: HandlerRequest): Promise<PackedReply> {
     return this.#dispatch('run', request, request.bodies)
   }
 

@@ -1,10 +1,10 @@
 import { type TransferListItem, Worker } from 'node:worker_threads'
 import { fromPortableError, messageOf, TelemetryError } from '#core/errors/telemetry-error'
 import { type Backoff, backoffWaitMs } from '#core/policy/backoff'
-import type { FromSinkWorker, SinkRows, SinkWorkerData, ToSinkWorker } from '#core/protocol/sink-messages'
+import type { FromSinkWorker, SinkWorkerData, ToSinkWorker } from '#core/protocol/sink-messages'
 import type { Logger } from '../../host/logger.js'
 import type { Sink, SinkCounters } from './sink.js'
-import { mergeRows, type QueuedWrite, sizeOf } from './write-group.js'
+import { type QueuedWrite, type SinkWrite, sizeOf } from './write-group.js'
 
 /** Above this, {@link SinkThread.room} waits. */
 const MAX_QUEUED_BYTES = 2 ** 25
@@ -56,14 +56,14 @@ export class SinkThread implements Sink {
     return this.#counters
   }
 
-  write(rows: SinkRows): Promise<void> {
+  write(rows: SinkWrite): Promise<void> {
     if (this.#isClosed) return Promise.reject(closedError())
-    const isEmpty = rows.findings.length === 0 && rows.chunks.length === 0
+    const isEmpty = rows.findings.count === 0 && rows.chunks.length === 0
     if (isEmpty && this.#queue.length === 0 && this.#committing === undefined) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const bytes = sizeOf(rows)
       this.#counters.queuedBytes += bytes
-      this.#queue.push({ rows, bytes, resolve, reject })
+      this.#queue.push({ ...rows, bytes, resolve, reject })
       this.#commitNext()
     })
   }
@@ -140,12 +140,16 @@ export class SinkThread implements Sink {
 
   #commit(writes: QueuedWrite[]): void {
     this.#committing = writes
-    const rows = writes.length === 0 ? { findings: [], chunks: [] } : mergeRows(writes)
+    const findings = writes.filter((write) => write.findings.count > 0).map((write) => write.findings.json)
+    const chunks = writes.flatMap((write) => write.chunks)
+    const bytes = [...findings, ...chunks.map(({ body }) => body)]
     try {
-      const bodies = rows.chunks.map(({ body }) => body.buffer as ArrayBuffer)
-      this.#post({ kind: 'commit', rows }, bodies)
+      this.#post(
+        { kind: 'commit', findings, chunks },
+        bytes.map(({ buffer }) => buffer as ArrayBuffer),
+      )
     } catch (error) {
-      // A user handler's finding that cannot be cloned: these writes fail, the sink goes on.
+      // Bytes that cannot be transferred: these writes fail, the sink goes on.
       this.#committing = undefined
       this.#reject(writes, new TelemetryError('TLM_SINK_FAILED', `Cannot write: ${messageOf(error)}`, {}, error))
       this.#commitNext()

@@ -1,5 +1,5 @@
 import type { TelemetryError } from '#core/errors/telemetry-error'
-import type { SinkRows } from '#core/protocol/sink-messages'
+import type { SinkWrite } from './write-group.js'
 
 /**
  * Where findings and stored batches go. Thread: the processor's main thread; the sink does its work elsewhere.
@@ -9,11 +9,11 @@ import type { SinkRows } from '#core/protocol/sink-messages'
 export interface Sink {
   /**
    * Resolves when the rows are durable. While the sink fails, the same rows are tried again, so this may take as long as
-   * the failure does. Chunk bodies are transferred: they are gone from the caller.
+   * the failure does. The bytes are transferred: they are gone from the caller.
    *
    * @throws TLM_SINK_FAILED the rows are lost to the sink (its thread died, or it was closed): produce them again
    */
-  write(rows: SinkRows): Promise<void>
+  write(rows: SinkWrite): Promise<void>
   /** Resolves when the queue has room: to be awaited before rows for the next write are made. */
   room(): Promise<void>
   /** The failure that writes are held up by; `undefined` while all is well. */

@@ -9,7 +9,9 @@ import type {
   HandlerSpec,
   IngestReply,
   IngestRequest,
+  PackedReply,
 } from '#core/protocol/handler-messages'
+import { unpackFindings } from '#core/protocol/packed-findings'
 import { encodeBatch, requestOf } from '#test/support/encoded-batches'
 import { repositoryFile } from '#test/support/repository'
 import { ALL_ANALYSES, specOf } from '#test/support/shard-owner'
@@ -35,8 +37,10 @@ function poolOf(handlers: readonly HandlerSpec[], threads: number): Piscina {
   return pool
 }
 
-function run(pool: Piscina, request: HandlerRequest): Promise<HandlerReply> {
-  return pool.run(request, { name: 'run', transferList: [request.bodies.buffer as ArrayBuffer] })
+async function run(pool: Piscina, request: HandlerRequest): Promise<HandlerReply> {
+  const transferList = [request.bodies.buffer as ArrayBuffer]
+  const reply = (await pool.run(request, { name: 'run', transferList })) as PackedReply
+  return { ...reply, findings: unpackFindings(reply.findings.json) }
 }
 
 /** Batch `n` of a source that gets new series as it goes on. */

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Finding } from '#core/model/finding'
+import { packFindings } from '#core/protocol/packed-findings'
 import { createLogger } from '#src/host/logger'
 import { SinkReader } from '#src/processor/sinks/sink-reader'
 import { SinkThread } from '#src/processor/sinks/sink-thread'
+import type { SinkWrite } from '#src/processor/sinks/write-group'
 
 const log = createLogger({ name: 'test', level: 'silent' })
 const moduleUrl = import.meta.resolve('#src/processor/sinks/sqlite-sink')
@@ -34,15 +36,19 @@ function finding(key: string, revision: number, fields: Partial<Finding> = {}): 
   return { key, revision, batch: 'hub-1.1.0.1', body: { revision }, ...base, ...fields }
 }
 
+function rowsOf(...findings: Finding[]): SinkWrite {
+  return { findings: packFindings(findings), chunks: [] }
+}
+
 const NEWEST = { limit: 10, order: 'newest-first' } as const
 
 describe('the SQLite sink in its thread', () => {
   it('keeps of each key the finding with the highest revision, whatever the order and however often', async () => {
     const { sink, reader } = open()
-    await sink.write({ findings: [finding('a', 2), finding('b', 1)], chunks: [] })
-    await sink.write({ findings: [finding('a', 1)], chunks: [] })
-    await sink.write({ findings: [finding('a', 2, { body: { again: true } })], chunks: [] })
-    await sink.write({ findings: [finding('a', 1)], chunks: [] })
+    await sink.write(rowsOf(finding('a', 2), finding('b', 1)))
+    await sink.write(rowsOf(finding('a', 1)))
+    await sink.write(rowsOf(finding('a', 2, { body: { again: true } })))
+    await sink.write(rowsOf(finding('a', 1)))
     const found = await reader.findings(NEWEST)
     assert.deepEqual(
       new Map(found.map(({ key, body }) => [key, body])),
@@ -55,11 +61,9 @@ describe('the SQLite sink in its thread', () => {
 
   it('commits writes that come while a commit is under way together', async () => {
     const { sink, reader } = open()
-    await sink.write({ findings: [finding('first', 1)], chunks: [] })
+    await sink.write(rowsOf(finding('first', 1)))
     const before = sink.counters.commits
-    await Promise.all(
-      Array.from({ length: 500 }, (_, i) => sink.write({ findings: [finding(`k${i % 50}`, i)], chunks: [] })),
-    )
+    await Promise.all(Array.from({ length: 500 }, (_, i) => sink.write(rowsOf(finding(`k${i % 50}`, i)))))
     assert.ok(sink.counters.commits - before <= 3, `${sink.counters.commits - before} commits`)
     const found = await reader.findings({ ...NEWEST, limit: 100 })
     assert.equal(found.length, 51)
@@ -72,7 +76,7 @@ describe('the SQLite sink in its thread', () => {
     const findings = ['a', 'b'].flatMap((device) =>
       [1, 2, 3, 4].map((second) => finding(`${device}/${second}`, 1, { device, atUs: second * 1e6 })),
     )
-    await sink.write({ findings: [...findings, finding('alert', 1, { handler: 'telemetry.alert' })], chunks: [] })
+    await sink.write(rowsOf(...findings, finding('alert', 1, { handler: 'telemetry.alert' })))
     const keys = async (query: Partial<Parameters<SinkReader['findings']>[0]>) =>
       (await reader.findings({ ...NEWEST, ...query })).map(({ key }) => key)
     assert.deepEqual(await keys({ device: 'a', fromUs: 2e6, toUs: 4e6 }), ['a/3', 'a/2'])
@@ -87,7 +91,7 @@ describe('the SQLite sink in its thread', () => {
     const a = open()
     const b = open()
     const writes = [a, b].flatMap(({ sink }, who) =>
-      Array.from({ length: 200 }, (_, i) => sink.write({ findings: [finding(`${who}/${i}`, 1)], chunks: [] })),
+      Array.from({ length: 200 }, (_, i) => sink.write(rowsOf(finding(`${who}/${i}`, 1)))),
     )
     await Promise.all(writes)
     assert.equal((await a.reader.findings({ ...NEWEST, limit: 1000 })).length, 400)
@@ -99,7 +103,7 @@ describe('a findings file', () => {
     const path = join(directory, 'findings.db')
     await writeFile(path, 'this is a text and not a database '.repeat(100))
     const { sink, reader } = open(path)
-    const write = sink.write({ findings: [finding('a', 1)], chunks: [] })
+    const write = sink.write(rowsOf(finding('a', 1)))
     await untilFailing(sink)
     assert.match(sink.failure!.message, /findings\.db is no SQLite database\. Move the file aside/)
     assert.equal(sink.failure!.code, 'TLM_SINK_FAILED')
@@ -113,7 +117,7 @@ describe('a findings file', () => {
   it('of a newer layout is refused, not changed', async () => {
     const path = join(directory, 'findings.db')
     const first = open(path)
-    await first.sink.write({ findings: [finding('a', 1)], chunks: [] })
+    await first.sink.write(rowsOf(finding('a', 1)))
     await first.sink.close(1000)
     const { default: Database } = await import('libsql')
     const db = new Database(path)
@@ -129,7 +133,7 @@ describe('a findings file', () => {
     const place = join(directory, 'place')
     await writeFile(place, 'a file where the directory should be')
     const { sink } = open(join(place, 'findings.db'))
-    const write = sink.write({ findings: [finding('a', 1)], chunks: [] })
+    const write = sink.write(rowsOf(finding('a', 1)))
     await untilFailing(sink)
     await rm(place)
     await mkdir(place)
@@ -140,7 +144,7 @@ describe('a findings file', () => {
   it('loses nothing that was written when the process of another sink is killed', async () => {
     const path = join(directory, 'findings.db')
     const { sink, reader } = open(path)
-    await sink.write({ findings: [finding('mine', 1)], chunks: [] })
+    await sink.write(rowsOf(finding('mine', 1)))
     const { spawnSync } = await import('node:child_process')
     const script = `
       import Database from 'libsql'
@@ -149,7 +153,7 @@ describe('a findings file', () => {
       db.exec("UPDATE findings SET revision = 99")
       process.kill(process.pid, 'SIGKILL')`
     assert.equal(spawnSync(process.execPath, ['--input-type=module', '-e', script]).signal, 'SIGKILL')
-    await sink.write({ findings: [finding('mine', 2)], chunks: [] })
+    await sink.write(rowsOf(finding('mine', 2)))
     const [found] = await reader.findings(NEWEST)
     assert.equal(found.revision, 2)
   })
@@ -160,12 +164,12 @@ describe('a sink that is closed', () => {
     const path = join(directory, 'findings.db')
     await writeFile(path, 'no database '.repeat(100))
     const { sink } = open(path)
-    const write = sink.write({ findings: [finding('a', 1)], chunks: [] })
+    const write = sink.write(rowsOf(finding('a', 1)))
     const rejected = assert.rejects(write, { code: 'TLM_SINK_FAILED' })
     await untilFailing(sink)
     await sink.close(50)
     await rejected
-    await assert.rejects(sink.write({ findings: [finding('b', 1)], chunks: [] }), { code: 'TLM_SINK_FAILED' })
+    await assert.rejects(sink.write(rowsOf(finding('b', 1))), { code: 'TLM_SINK_FAILED' })
   })
 })
 
