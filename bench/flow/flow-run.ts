@@ -15,7 +15,7 @@ export interface FlowOptions {
 }
 
 export interface FlowResult {
-  /** Settled samples over the time from the first to the last. */
+  /** Settled samples over the time from the start of the devices to the last settlement. */
   sustainedPerSecond: number
   offered: number
   dropped: number
@@ -28,6 +28,8 @@ export interface FlowResult {
 
 const DEVICES = 8
 const SERIES_PER_DEVICE = 8
+/** As both programs have by default. */
+const SHARDS = 8
 
 /**
  * Latency is taken from the instant a sample was due, not from when it was made: a hub that falls behind its schedule
@@ -47,11 +49,12 @@ export async function runFlow({ samplesPerSecond, seconds, handlers, redisPort }
   }
   const processor = runProcessor(['--config', join(directory, 'processor.yaml')], env)
   const url = await processor.ready()
-  await processor.reaches('all shards owned', ({ shardsOwned }) => shardsOwned === 8)
+  await processor.reaches('all shards owned', ({ shardsOwned }) => shardsOwned === SHARDS)
   const hub = runHub(['--config', join(directory, 'hub.yaml')], env)
-  const startedMs = performance.now()
   try {
     await hub.ready()
+    // The devices begin now.
+    const startedMs = performance.now()
     const offered = readings * DEVICES * SERIES_PER_DEVICE
     const end = await hub.reaches(
       'all offered and stored',
