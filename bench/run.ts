@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { requirePrograms } from '#test/support/programs'
 import type { Bench, BenchRow } from './bench.js'
 
 const RESULTS = join(process.cwd(), 'bench-results')
@@ -12,6 +13,7 @@ const files = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf
   .filter((file) => file.endsWith('.bench.js'))
   .filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
   .sort()
+requirePrograms(['redis-server'])
 if (files.length === 0) throw new Error(`No benchmark matches ${names.join(', ')}.`)
 
 const results: Record<string, BenchRow[]> = {}
