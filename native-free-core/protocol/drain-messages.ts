@@ -3,6 +3,7 @@ import type { PortableError } from '../errors/telemetry-error.js'
 import type { SeriesDescriptor } from '../model/series.js'
 import type { BreakerState } from '../policy/circuit-breaker.js'
 import type { StreamLocator } from '../transport/batch-stream.js'
+import type { RedisOptions } from '../transport/redis/redis-options.js'
 
 /** `workerData` of a drain worker. */
 export interface DrainWorkerData {
@@ -33,16 +34,7 @@ export interface StreamPublish {
 /** One JSON task per reading into a Redis list, for consumers of the seed's kind. */
 export interface ListPublish {
   mode: 'list'
-  redis: {
-    host: string
-    port: number
-    username?: string
-    password?: string
-    db: number
-    tls: boolean
-    queueName: string
-    commandTimeoutMs: number
-  }
+  redis: RedisOptions
   /** Type of the tasks, e.g. `telemetry.analyze`. */
   taskType: string
 }

@@ -78,26 +78,25 @@ export function listSegments(folder: string): Map<string, SegmentFile[]> {
 
 /** Header and records of a segment as far as they are whole. `undefined`: no such file, or no header. */
 export function readSegment(path: string): { header: SegmentHeader; extent: Extent; size: number } | undefined {
-  let fd: number
-  try {
-    fd = openSync(path, 'r')
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
-  try {
+  return withFile(path, (fd) => {
     const bytes = readFrom(fd, 0)
     const header = decodeSegmentHeader(bytes)
     if (header === undefined) return undefined
     const { headerBytes, highWaterSeq, totals } = header
     const extent = followRecords(bytes.subarray(headerBytes), { end: headerBytes, highWaterSeq, totals })
     return { header, extent, size: bytes.length }
-  } finally {
-    closeSync(fd)
-  }
+  })
 }
 
 export function readSegmentHeader(path: string): SegmentHeader | undefined {
+  return withFile(path, (fd) => {
+    const bytes = Buffer.alloc(MAX_HEADER_BYTES)
+    return decodeSegmentHeader(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)))
+  })
+}
+
+/** `undefined` when there is no such file. */
+function withFile<T>(path: string, use: (fd: number) => T | undefined): T | undefined {
   let fd: number
   try {
     fd = openSync(path, 'r')
@@ -106,8 +105,7 @@ export function readSegmentHeader(path: string): SegmentHeader | undefined {
     throw error
   }
   try {
-    const bytes = Buffer.alloc(MAX_HEADER_BYTES)
-    return decodeSegmentHeader(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)))
+    return use(fd)
   } finally {
     closeSync(fd)
   }

@@ -3,6 +3,7 @@ import type { LatencyRecorder } from '#core/observe/latency-recorder'
 import { BREAKER_STATES } from '#core/policy/circuit-breaker'
 import { CLOSE_REASONS } from '#core/policy/flush-policy'
 import { SLOT_BYTES } from '#core/ring/layout'
+import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import { packageVersion } from '../host/program-options.js'
 import { DEVICE_STATES } from './devices/device-state.js'
@@ -78,17 +79,12 @@ function ledgerMetrics({ figures, latency }: HubMetricsContext): Definitions {
       ),
       read: () => imbalanceOf(figures().ledger),
     },
-    {
-      name: 'hub_sample_delivery_latency_seconds',
-      help: 'Time from the reading of a sample to its confirmation by the store.',
-      kind: 'histogram',
-      bounds: LATENCY_BOUNDS,
-      read: () => ({
-        counts: latency.countsUpTo(LATENCY_BOUNDS.map((seconds) => seconds * 1e6)),
-        count: latency.count,
-        sum: (latency.meanUs * latency.count) / 1e6,
-      }),
-    },
+    latencyHistogram(
+      'hub_sample_delivery_latency_seconds',
+      'Time from the reading of a sample to its confirmation by the store.',
+      LATENCY_BOUNDS,
+      latency,
+    ),
   ]
 }
 

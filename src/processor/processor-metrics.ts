@@ -1,6 +1,7 @@
 /** The processor's Prometheus metrics: names and where their values come from. Labels are of small, fixed sets. */
 import { Histogram } from 'prom-client'
 import type { LatencyRecorder } from '#core/observe/latency-recorder'
+import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import type { PoolCounters } from './dispatch/handler-pool.js'
 import type { InboxCounters } from './inbox/inbox-loop.js'
@@ -112,26 +113,17 @@ function workMetrics(sources: MetricSources): (MetricDefinition | HistogramDefin
     gauge('processor_sink_queue_bytes', 'Findings and chunks that wait for their commit', () => sink.queuedBytes),
     gauge('processor_sink_up', '1 while the sink works', () => Number(figures().isSinkUp)),
     gauge('processor_store_up', '1 while the store answers', () => Number(figures().isStoreUp)),
-    latencyHistogram(latency),
+    latencyHistogram(
+      'processor_sample_latency_seconds',
+      'From the reading of a sample to its findings being written',
+      LATENCY_BOUNDS,
+      latency,
+    ),
   ]
 }
 
 /** Upper bounds in seconds. */
 const LATENCY_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300]
-
-function latencyHistogram(latency: LatencyRecorder): HistogramDefinition {
-  return {
-    name: 'processor_sample_latency_seconds',
-    help: 'From the reading of a sample to its findings being written',
-    kind: 'histogram',
-    bounds: LATENCY_BOUNDS,
-    read: () => ({
-      counts: latency.countsUpTo(LATENCY_BOUNDS.map((seconds) => seconds * 1e6)),
-      count: latency.count,
-      sum: (latency.meanUs * latency.count) / 1e6,
-    }),
-  }
-}
 
 function counter(name: string, help: string, read: () => number): MetricDefinition {
   return { name, help, kind: 'counter', read }
