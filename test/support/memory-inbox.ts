@@ -79,7 +79,11 @@ export class MemoryInbox implements TaskInbox {
     }
     await delay(0)
     const result = effect()
-    if (fault === 'after') throw failure
+    if (fault === 'after') {
+      // A claim whose reply was lost is found again by its claimant.
+      if (call === 'own' && result !== undefined) this.disown()
+      throw failure
+    }
     return result
   }
 }
