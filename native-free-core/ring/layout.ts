@@ -3,9 +3,8 @@
  *
  * ```text
  *     0  magic u32 | version u32 | slots u32 | rawBytes u32        written once by createRing
- *   128  PUBLISHED u32   slots ever published     written by the producer, read by both; the sleepers' futex word
- *   256  CONSUMED u32    slots ever released      written by the consumer, read by both
- *   384  WAITING u32     0 awake, else the number of the sleep under way; then SLEEPS u32, the last such number
+ *   128  PUBLISHED u32   slots ever published     stored by the producer; the sleepers' futex word
+ *   256  CONSUMED u32    slots ever released      stored by the consumer
  *   512  slots, 32 bytes each
  *         0 value f64 | 8 takenAtUs f64 | 16 series u32 | 20 sequence u32
  *        24 quality u8, priority u8, rawLength u16 | 28 rawStart u32
@@ -16,19 +15,21 @@
  * A slot says itself where its raw bytes are, so one store of CONSUMED gives back slots and bytes together: a consumer
  * that dies at any point leaves a ring its successor can attach to.
  *
+ * While the consumer sleeps, the top bit of PUBLISHED is flipped. A ring has 2^24 slots at most, so a flipped word lies
+ * further from CONSUMED than an intact one ever does.
+ *
  * Order (ECMA-262 has sequentially consistent atomics and unordered plain accesses, nothing between):
- * - R1 slot before PUBLISHED: plain writes of slots and raw bytes, then the store; the consumer loads, then reads.
- * - R2 PUBLISHED against WAITING: the producer stores PUBLISHED, then loads WAITING; the consumer stores WAITING, then
- *   compares PUBLISHED inside wait(). One of the two sees the other's store, so no wake-up is lost.
+ * - R1 slot before PUBLISHED: plain writes of slots and raw bytes, then the exchange; the consumer loads, then reads.
+ * - R2 sleep against publish: the consumer flips PUBLISHED only while it still is what made the ring look empty, then
+ *   waits for it to change; the producer exchanges it and wakes the sleeper whose flip it gets back. Both are one step
+ *   on one word, so no wake-up is lost, none is sent twice, and publishing takes one atomic access.
  * - R3 slot before CONSUMED: plain reads, then the store; the producer loads, then overwrites.
- * - R4 each sleep has its own number, taken from SLEEPS: the producer clears exactly the sleep it saw and notifies once
- *   per sleep. Were the flag a mere 1, a slow producer could clear a later sleep than the one it wakes.
  */
 import { TelemetryError } from '../errors/telemetry-error.js'
 import { MAX_RAW_BYTES } from '../model/sample.js'
 
 const MAGIC = 0x544c_4d52 // "TLMR"
-const VERSION = 1
+const VERSION = 2
 const HEADER_BYTES = 512
 const MAX_SLOTS = 2 ** 24
 const MAX_ARENA_BYTES = 2 ** 30
@@ -36,7 +37,10 @@ const MAX_ARENA_BYTES = 2 ** 30
 export const SLOT_BYTES = 32
 
 /** Control words, as indices into {@link RingViews.control}. */
-export const CONTROL = { PUBLISHED: 32, CONSUMED: 64, WAITING: 96, SLEEPS: 97 } as const
+export const CONTROL = { PUBLISHED: 32, CONSUMED: 64 } as const
+
+/** The bit of PUBLISHED that is flipped while the consumer sleeps. */
+export const ASLEEP = 1 << 31
 
 /**
  * Fields of a slot. Shift a slot number by `FLOATS_SHIFT` for its first f64, by `WORDS_SHIFT` for its first 32-bit word.
@@ -126,11 +130,17 @@ export function attachRing(memory: SharedArrayBuffer): RingViews {
   }
 }
 
-/** @throws TLM_OPTIONS_INVALID more slots lie between the indices than the ring has: some other code wrote there */
-export function checkIndices(published: number, consumed: number, slots: number): void {
+/**
+ * The count in a word of PUBLISHED, whether its consumer slept or not.
+ *
+ * @throws TLM_OPTIONS_INVALID more slots lie between the indices than the ring has: some other code wrote there
+ */
+export function publishedCount(word: number, consumed: number, slots: number): number {
+  const published = (word - consumed) >>> 0 > slots ? word ^ ASLEEP : word
   const backlog = (published - consumed) >>> 0
   if (backlog > slots)
     throw invalid(`corrupt indices: ${backlog} samples published in ${slots} slots`, { backlog, slots })
+  return published
 }
 
 function findSizeProblem(slots: number, rawBytes: number): string | undefined {

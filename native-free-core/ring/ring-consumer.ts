@@ -1,9 +1,10 @@
 import { TelemetryError } from '../errors/telemetry-error.js'
 import type { SampleColumns } from '../model/columns.js'
 import { MAX_RAW_BYTES } from '../model/sample.js'
-import { attachRing, CONTROL, checkIndices, SLOT } from './layout.js'
+import { ASLEEP as ASLEEP_BIT, attachRing, CONTROL, publishedCount, SLOT } from './layout.js'
 
-const { PUBLISHED, CONSUMED, WAITING, SLEEPS } = CONTROL
+const { PUBLISHED, CONSUMED } = CONTROL
+const ASLEEP = ASLEEP_BIT
 const { FLOATS_SHIFT, VALUE, TAKEN_AT } = SLOT
 const { WORDS_SHIFT, SERIES, SEQUENCE, META, RAW_START, PRIORITY_SHIFT, RAW_LENGTH_SHIFT } = SLOT
 
@@ -61,11 +62,9 @@ export class RingConsumer {
     this.#consumed = Atomics.load(control, CONSUMED)
     this.#next = this.#consumed
     this.#first = this.#consumed
-    // ORDER R1: pairs with the store in RingProducer.#publish.
-    this.#publishedSeen = Atomics.load(control, PUBLISHED)
-    checkIndices(this.#publishedSeen, this.#consumed, slots)
-    // ORDER R2: a consumer that died asleep left its number; nobody sleeps now.
-    Atomics.store(control, WAITING, 0)
+    // ORDER R1: pairs with the exchange in RingProducer.#publish.
+    this.#publishedSeen = publishedCount(Atomics.load(control, PUBLISHED), this.#consumed, slots)
+    this.#wakeUp() // a consumer that died asleep left its flip
   }
 
   /** Samples published and not yet taken by this consumer; more may be published meanwhile. */
@@ -92,10 +91,12 @@ export class RingConsumer {
       pause(steps)
     }
     if (this.#refresh() > 0) return true
-    this.#announceSleep()
-    // ORDER R2: compares PUBLISHED after WAITING was stored; partner RingProducer.#publish.
-    Atomics.wait(this.#control, PUBLISHED, this.#publishedSeen, timeoutMs)
-    return this.#endSleep()
+    if (this.#fallAsleep()) {
+      // ORDER R2: sleeps only while the flip is there; woken by the notify in RingProducer.#publish.
+      Atomics.wait(this.#control, PUBLISHED, this.#publishedSeen ^ ASLEEP, timeoutMs)
+      this.#wakeUp()
+    }
+    return this.#refresh() > 0
   }
 
   /**
@@ -104,12 +105,14 @@ export class RingConsumer {
    */
   async waitAsync(timeoutMs: number): Promise<boolean> {
     if (this.#refresh() > 0) return true
-    this.#announceSleep()
-    const atomics = Atomics as unknown as AsyncWait
-    // ORDER R2: compares PUBLISHED after WAITING was stored; partner RingProducer.#publish.
-    const waiting = atomics.waitAsync(this.#control, PUBLISHED, this.#publishedSeen, timeoutMs)
-    if (waiting.async) await waiting.value
-    return this.#endSleep()
+    if (this.#fallAsleep()) {
+      const atomics = Atomics as unknown as AsyncWait
+      // ORDER R2: sleeps only while the flip is there; woken by the notify in RingProducer.#publish.
+      const waiting = atomics.waitAsync(this.#control, PUBLISHED, this.#publishedSeen ^ ASLEEP, timeoutMs)
+      if (waiting.async) await waiting.value
+      this.#wakeUp()
+    }
+    return this.#refresh() > 0
   }
 
   /**
@@ -235,23 +238,31 @@ export class RingConsumer {
   }
 
   #refresh(): number {
-    // ORDER R1: loaded before slots and raw bytes are read; pairs with the store in RingProducer.#publish.
-    this.#publishedSeen = Atomics.load(this.#control, PUBLISHED)
+    // ORDER R1: loaded before slots and raw bytes are read; pairs with the exchange in RingProducer.#publish.
+    const word = Atomics.load(this.#control, PUBLISHED)
+    const backlog = (word - this.#next) >>> 0
+    if (backlog > this.capacity) return this.#backlogAsleep(word)
+    this.#publishedSeen = word
+    return backlog
+  }
+
+  /** The same while this consumer's `waitAsync` sleeps. */
+  #backlogAsleep(word: number): number {
+    this.#publishedSeen = word ^ ASLEEP
     return (this.#publishedSeen - this.#next) >>> 0
   }
 
-  /** Afterwards the caller waits while PUBLISHED is still what made the ring look empty. */
-  #announceSleep(): void {
-    // ORDER R4: a number no earlier sleep had; 0 means awake and is skipped at the wrap.
-    const sleep = (Atomics.add(this.#control, SLEEPS, 1) + 1) | 0 || 1
-    // ORDER R2, WAITING before the wait() compares PUBLISHED: pairs with the load in RingProducer.#publish.
-    Atomics.store(this.#control, WAITING, sleep)
+  /** `false`: something was published since the ring looked empty. */
+  #fallAsleep(): boolean {
+    const seen = this.#publishedSeen
+    // ORDER R2: pairs with the exchange in RingProducer.#publish, which comes before (then this fails) or gets the flip.
+    return Atomics.compareExchange(this.#control, PUBLISHED, seen, seen ^ ASLEEP) === seen
   }
 
-  #endSleep(): boolean {
-    // ORDER R4: awake; a producer that saw this sleep fails to clear it and does not notify in vain.
-    Atomics.store(this.#control, WAITING, 0)
-    return this.#refresh() > 0
+  /** Takes the flip back, unless a publish has: it took it away with the same step. */
+  #wakeUp(): void {
+    const seen = this.#publishedSeen
+    Atomics.compareExchange(this.#control, PUBLISHED, seen ^ ASLEEP, seen) // ORDER R2: as #fallAsleep
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createColumns } from '#core/model/columns'
 import { MAX_RAW_BYTES, type Sample } from '#core/model/sample'
-import { CONTROL, createRing } from '#core/ring/layout'
+import { ASLEEP, CONTROL, createRing } from '#core/ring/layout'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { RingProducer } from '#core/ring/ring-producer'
 
@@ -21,8 +21,8 @@ function sampleOf(sequence: number, raw?: Uint8Array): Sample {
   }
 }
 
-function ringOf(slots: number, rawBytes = 0) {
-  const memory = createRing({ slots, rawBytes })
+function ringOf(slots: number, rawBytes = 0, startIndex = 0) {
+  const memory = createRing({ slots, rawBytes, startIndex })
   return { memory, producer: new RingProducer(memory), consumer: new RingConsumer(memory), rows: createColumns(slots) }
 }
 
@@ -165,21 +165,40 @@ test('a wait on an empty ring ends at its timeout and leaves nobody asleep', asy
   const keepAlive = setInterval(() => {}, 1000)
   assert.equal(await consumer.waitAsync(1), false)
   clearInterval(keepAlive)
-  assert.equal(new Int32Array(memory)[CONTROL.WAITING], 0)
+  assert.equal(new Int32Array(memory)[CONTROL.PUBLISHED], 0)
   producer.tryPublish(sampleOf(1))
   assert.equal(consumer.wait(1), true)
   assert.equal(await consumer.waitAsync(1), true)
 })
 
-test('a pending asynchronous wait is woken by a publish, and by no more than one notification', async () => {
-  const { memory, producer, consumer } = ringOf(2)
-  const woken = consumer.waitAsync(60_000)
-  assert.notEqual(new Int32Array(memory)[CONTROL.WAITING], 0)
+test('a pending asynchronous wait is woken by a publish, and tells the backlog meanwhile', async () => {
+  for (const startIndex of [0, 2 ** 31 - 1, 2 ** 32 - 1]) {
+    const { memory, producer, consumer } = ringOf(2, 0, startIndex)
+    const woken = consumer.waitAsync(60_000)
+    assert.equal(new Uint32Array(memory)[CONTROL.PUBLISHED], (startIndex ^ ASLEEP) >>> 0)
+    assert.equal(consumer.backlog, 0)
+    const keepAlive = setInterval(() => {}, 1000)
+    producer.tryPublish(sampleOf(1))
+    assert.equal(new Uint32Array(memory)[CONTROL.PUBLISHED], (startIndex + 1) >>> 0)
+    assert.equal(consumer.backlog, 1)
+    assert.equal(await woken, true)
+    clearInterval(keepAlive)
+  }
+})
+
+test('both ends attach to a ring whose consumer died asleep, and its successor sleeps and wakes again', async () => {
+  const { memory, consumer } = ringOf(2)
+  void consumer.waitAsync(60_000)
+  const producer = new RingProducer(memory)
+  assert.equal(producer.position, 0)
+  const successor = new RingConsumer(memory)
+  assert.equal(new Int32Array(memory)[CONTROL.PUBLISHED], 0)
+  const woken = successor.waitAsync(60_000)
   const keepAlive = setInterval(() => {}, 1000)
-  producer.tryPublish(sampleOf(1))
-  assert.equal(new Int32Array(memory)[CONTROL.WAITING], 0)
+  new RingProducer(memory).tryPublish(sampleOf(1)) // attached while it sleeps
   assert.equal(await woken, true)
   clearInterval(keepAlive)
+  assert.equal(successor.take(2), 1)
 })
 
 test('samples that were drained and taken back are drained again; released ones cannot be taken back', () => {
