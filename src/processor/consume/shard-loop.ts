@@ -15,6 +15,8 @@ import { MAX_DELIVERIES, type SuspectLane } from './suspect-lane.js'
 
 /** Longest wait of one lease. */
 const MAX_WAIT_MS = 1000
+/** Its multiples, modulo 1, are spread evenly however many there are. */
+const GOLDEN_RATIO = 0.618034
 const LOAD_RETRY = { baseMs: 100, maxMs: 5000 }
 
 /**
@@ -71,7 +73,8 @@ export class ShardLoop {
     this.#owned = owned
     this.#suspects = suspects
     this.#context = context
-    this.#checkpointMs = clock.monotonicMs()
+    // Shards taken together would checkpoint together from then on, and hold up each other's batches at every beat.
+    this.#checkpointMs = clock.monotonicMs() - settings.checkpoint.intervalMs * ((this.shard * GOLDEN_RATIO) % 1)
     this.#leaser = new ShardLeaser(owned, budget, health, this.#leasing.signal)
     this.#writes = new ShardWrites(sink, (error) => this.#sinkLostRows(error))
     this.#settler = new ShardSettler(owned, health, this.#working.signal, () => this.#stopAs('lost'))
