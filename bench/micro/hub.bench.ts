@@ -6,6 +6,7 @@ import { RingProducer } from '#core/ring/ring-producer'
 import { Intake } from '#src/hub/intake/intake'
 import { RingLane } from '#src/hub/intake/ring-lane'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
+import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
 import { SeriesCatalogue } from '#workers/drain/series-catalogue'
 import { StreamOutlet } from '#workers/drain/stream-outlet'
 import type { Bench, BenchRow } from '../bench.js'
@@ -33,7 +34,7 @@ function measure(channels: number, chunks: number) {
   const memory = createRing({ slots: 2 * CHUNK, rawBytes: 4096 })
   const registry = new SeriesRegistry(65_536)
   const lanes = [new RingLane(new RingProducer(memory))]
-  const intake = new Intake({ lanes, registry, onReject: () => {} })
+  const intake = new Intake({ lanes, registry, ladder: new SheddingLadder(NO_SHEDDING), onReject: () => {} })
   const devices = Array.from({ length: DEVICES }, (_, n) =>
     intake.addDevice(`device-${n}`, { priority: 1, overflow: 'refuse-newest' }),
   )

@@ -1,3 +1,5 @@
+import type { PressureLevel } from '#core/policy/pressure'
+
 /** What the hub says of itself at one moment: the one source of REST bodies, metrics and the terminal's lines. */
 export interface HubFigures {
   ledger: HubLedger
@@ -21,6 +23,8 @@ export interface HubFigures {
   workers: number
   workerRestarts: number
   isStoreUp: boolean
+  /** What the processors last said of their backlog. */
+  pressure: PressureLevel
   /** What an operator should know, in words; `undefined` when all is well. */
   problem: string | undefined
   /** Input that gave no sample, by device and reason. */

@@ -2,6 +2,7 @@
 import type { LatencyRecorder } from '#core/observe/latency-recorder'
 import { BREAKER_STATES } from '#core/policy/circuit-breaker'
 import { CLOSE_REASONS } from '#core/policy/flush-policy'
+import { PRESSURE_LEVELS } from '#core/policy/pressure'
 import { SLOT_BYTES } from '#core/ring/layout'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
@@ -37,6 +38,7 @@ export function createHubMetrics(context: HubMetricsContext) {
     ...ringMetrics(context),
     ...batchMetrics(context),
     ...sinkMetrics(context),
+    ...pressureMetrics(context),
   ])
 }
 
@@ -217,6 +219,16 @@ function sinkMetrics({ supervisor, figures, sink }: HubMetricsContext): Definiti
       ...counter('hub_sink_circuit_openings_total', 'Times a circuit breaker opened.'),
       labels,
       read: sum(({ breakerOpenings }) => breakerOpenings),
+    },
+  ]
+}
+
+function pressureMetrics({ figures }: HubMetricsContext): Definitions {
+  return [
+    {
+      ...gauge('hub_pressure_level', '1 for the level that the processors last told.'),
+      labels: ['level'],
+      read: () => PRESSURE_LEVELS.map((level) => ({ labels: { level }, value: Number(figures().pressure === level) })),
     },
   ]
 }

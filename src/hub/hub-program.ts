@@ -21,7 +21,9 @@ import { createHubMetrics } from './hub-metrics.js'
 import { Intake } from './intake/intake.js'
 import { PushedReadings } from './intake/pushed-readings.js'
 import { SeriesRegistry } from './intake/series-registry.js'
+import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
+import { PressureWatch } from './pressure-watch.js'
 
 /** Largest body of `POST /telemetry`: a thousand readings of the usual size. */
 const MAX_BODY_BYTES = 256 * 1024
@@ -40,6 +42,8 @@ export class HubProgram implements Program<HubFigures> {
   /** Of {@link #latency}, computed when it changes: figures are asked for more often. */
   #latencyFigures = { latencyP50Ms: 0, latencyP99Ms: 0, meanLatencyMs: 0 }
   readonly #supervisor: DrainSupervisor
+  readonly #ladder: SheddingLadder
+  readonly #pressure: PressureWatch | undefined
   readonly #intake: Intake
   readonly #pushed: PushedReadings
   readonly #gateway: Gateway
@@ -68,10 +72,16 @@ export class HubProgram implements Program<HubFigures> {
       log,
       onLatency: (encoded) => this.#addLatency(encoded),
     })
+    this.#ladder = new SheddingLadder(options.backpressure)
+    // A list has no processor of ours behind it.
+    if (options.publish.mode === 'stream') {
+      this.#pressure = new PressureWatch(streamLocator(options.store), this.#ladder, log)
+    }
     const rejects = new RateLimitedLog(log, systemClock)
     this.#intake = new Intake({
       lanes: this.#supervisor.rings.map(({ lane }) => lane),
       registry,
+      ladder: this.#ladder,
       onReject: (device, reason, detail) => {
         rejects.warn(`${device} ${reason}`, { device, reason, detail }, 'input gave no sample')
       },
@@ -120,6 +130,7 @@ export class HubProgram implements Program<HubFigures> {
     for (const note of notes) this.#log.warn(note)
     await this.#supervisor.start()
     this.#watch.start()
+    this.#pressure?.start()
     this.#log.info({ url: this.#url, mode: publish.mode, sink: sinkName(this.#options) }, 'the hub runs')
     // Not awaited: a device that takes long to open must not keep the others, or REST, from being seen.
     this.#gateway.start().catch((error) => this.#log.error({ err: error }, messageOf(error)))
@@ -129,24 +140,28 @@ export class HubProgram implements Program<HubFigures> {
   async stop(deadlineMs: number): Promise<void> {
     const untilMs = performance.now() + deadlineMs - CLOSE_RESERVE_MS
     this.#isStopping = true
+    const quiet = this.#pressure?.stop()
     await this.#gateway.stop(deadlineMs * DEVICES_STOP_SHARE)
     // A driver that did not end in time must not publish behind the last drain.
     this.#intake.close()
     await this.#supervisor.stop(Math.max(0, untilMs - performance.now()))
     this.#watch.look()
     this.#watch.stop()
+    await quiet
     await this.#server.close()
     this.#log.info({ ledger: this.figures().ledger }, 'the hub has ended')
   }
 
   figures(): HubFigures {
     const totals = this.#supervisor.totals()
-    const { accepted, dropped } = this.#intake.totals()
+    const { accepted, dropped, thinned, refusedByClass } = this.#intake.totals()
     const { latencyP50Ms, latencyP99Ms, meanLatencyMs } = this.#latencyFigures
     const { rings, isStoreUp, problem } = this.#supervisor
     const sum = (read: (ring: (typeof rings)[number]) => number) => rings.reduce((all, ring) => all + read(ring), 0)
     const droppedBy = {
       ring_full: dropped,
+      thinned,
+      refused_by_class: refusedByClass,
       store_rolled_back: totals.samplesRolledBack,
       shutdown: totals.abandoned,
     }
@@ -155,7 +170,7 @@ export class HubProgram implements Program<HubFigures> {
         accepted,
         delivered: totals.samplesDelivered,
         inFlight: totals.inFlight,
-        dropped: dropped + totals.samplesRolledBack + totals.abandoned,
+        dropped: Object.values(droppedBy).reduce((sum, samples) => sum + samples, 0),
         droppedBy,
       },
       latest: this.#intake.latest(),
@@ -174,6 +189,7 @@ export class HubProgram implements Program<HubFigures> {
       workers: rings.length,
       workerRestarts: sum(({ restarts }) => restarts),
       isStoreUp,
+      pressure: this.#ladder.level,
       problem,
       rejected: [
         ...this.#intake.rejected(),

@@ -1,3 +1,5 @@
+import type { PressureLevel } from '#core/policy/pressure'
+
 /** What a processor says of itself at one moment: the one source of REST bodies, metrics and the terminal's lines. */
 export interface ProcessorFigures {
   ledger: ProcessorLedger
@@ -11,6 +13,8 @@ export interface ProcessorFigures {
   /** In the store, over all shards: entries and samples that nobody has settled. */
   backlog: { entries: number; samples: number; deadLetters: number; delayed: number }
   isStoreUp: boolean
+  /** What hubs are told of the backlog. */
+  pressure: PressureLevel
   isSinkUp: boolean
 }
 

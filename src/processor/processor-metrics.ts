@@ -1,6 +1,7 @@
 /** The processor's Prometheus metrics: names and where their values come from. Labels are of small, fixed sets. */
 import { Histogram } from 'prom-client'
 import type { LatencyRecorder } from '#core/observe/latency-recorder'
+import { PRESSURE_LEVELS } from '#core/policy/pressure'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import type { PoolCounters } from './dispatch/handler-pool.js'
@@ -93,6 +94,9 @@ function queueMetrics({ figures, entriesInFlight, lagSeconds, inbox }: MetricSou
     gauge('processor_delayed_tasks', 'Batches that wait for their next try', () => figures().backlog.delayed),
     gauge('processor_dead_letters', 'Batches in the dead letters', () => figures().backlog.deadLetters),
     gauge('processor_lag_seconds', 'Age of the oldest batch that nobody has settled', lagSeconds),
+    gauge('processor_pressure', 'What hubs are told of the backlog: 0 green, 1 amber, 2 red', () =>
+      PRESSURE_LEVELS.indexOf(figures().pressure),
+    ),
     gauge('processor_inflight_tasks', 'Batches leased and not settled', entriesInFlight),
     gauge('processor_shards_owned', 'Shards that this processor owns', () => figures().shardsOwned),
     counter('processor_inbox_tasks_total', 'Pushed tasks taken in', () => inbox()?.tasks ?? 0),

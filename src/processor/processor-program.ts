@@ -163,16 +163,17 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       shardsOwned: this.#session?.shardsOwned ?? 0,
       backlog: { entries, samples, deadLetters, delayed },
       isStoreUp: this.#health.isUp,
+      pressure: this.#session?.pressure ?? 'green',
       isSinkUp: this.#sink.failure === undefined,
     }
   }
 
   /** Until the store is open, however long it is away. */
   async #openStore(): Promise<void> {
-    const { store, holder } = this.#settings
+    const { store, holder, pressure } = this.#settings
     for (let failures = 1; !this.#stopping.signal.aborted; failures++) {
       try {
-        const session = await StoreSession.open(streamLocator(store), holder, this.#context)
+        const session = await StoreSession.open(streamLocator(store), holder, pressure, this.#context)
         this.#health.answered()
         // The stop came while it was opened, and did not wait for it.
         if (this.#stopping.signal.aborted) return await session.close()

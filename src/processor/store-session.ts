@@ -1,6 +1,9 @@
+import type { PressureLevel, PressureLimits } from '#core/policy/pressure'
 import type { BatchProducer, BatchStream, StreamLocator, StreamModule } from '#core/transport/batch-stream'
+import type { PressureModule, PressureSignal } from '#core/transport/pressure-signal'
 import type { TaskInbox } from '#core/transport/task-inbox'
 import { type Backlog, DepthWatch } from './consume/depth-watch.js'
+import { PressurePublisher } from './consume/pressure-publisher.js'
 import { ShardBalancer } from './consume/shard-balancer.js'
 import { ShardLoop } from './consume/shard-loop.js'
 import type { ShardLoopContext } from './consume/shard-loop-context.js'
@@ -8,13 +11,14 @@ import { SuspectLane } from './consume/suspect-lane.js'
 import { type InboxCounters, InboxLoop } from './inbox/inbox-loop.js'
 
 /** A module that knows a store; only some stores have an inbox. */
-interface StoreModule extends StreamModule {
+interface StoreModule extends StreamModule, PressureModule {
   openTaskInbox?(options: unknown, holder: string): Promise<TaskInbox>
 }
 
 /** The open ends of a store. */
 interface OpenStore {
   stream: BatchStream
+  pressure: PressureSignal
   inbox?: { inbox: TaskInbox; producer: BatchProducer }
 }
 
@@ -24,18 +28,31 @@ export class StoreSession {
   readonly #balancer: ShardBalancer<ShardLoop>
   readonly #inbox: InboxLoop | undefined
   readonly #depths: DepthWatch
+  readonly #pressure: PressurePublisher
   readonly #suspects = new Map<number, SuspectLane>()
 
   /** @throws TLM_STREAM_UNAVAILABLE, TLM_STREAM_MISCONFIGURED */
-  static async open(locator: StreamLocator, holder: string, context: ShardLoopContext): Promise<StoreSession> {
-    return new StoreSession(await openStore(locator, holder), holder, context)
+  static async open(
+    locator: StreamLocator,
+    holder: string,
+    limits: PressureLimits,
+    context: ShardLoopContext,
+  ): Promise<StoreSession> {
+    return new StoreSession(await openStore(locator, holder), holder, limits, context)
   }
 
-  constructor(store: OpenStore, holder: string, context: ShardLoopContext) {
+  constructor(store: OpenStore, holder: string, limits: PressureLimits, context: ShardLoopContext) {
     const { settings, health, log, warnings, pool } = context
     const { leaseMs } = settings
     this.#store = store
     this.#depths = new DepthWatch(store.stream, holder, health)
+    this.#pressure = new PressurePublisher({
+      signal: store.pressure,
+      limits,
+      backlog: () => this.#depths.backlog,
+      health,
+      clock: context.clock,
+    })
     this.#balancer = new ShardBalancer(
       { holder, leaseMs },
       {
@@ -51,7 +68,7 @@ export class StoreSession {
 
   /** Begins to take shards and to work on them. */
   start(): void {
-    void this.#depths.start()
+    void this.#depths.start().then(() => this.#pressure.start())
     this.#balancer.start()
     this.#inbox?.start()
   }
@@ -72,6 +89,10 @@ export class StoreSession {
     return this.#depths.backlog
   }
 
+  get pressure(): PressureLevel {
+    return this.#pressure.level
+  }
+
   get inboxCounters(): InboxCounters | undefined {
     return this.#inbox?.counters
   }
@@ -89,9 +110,10 @@ export class StoreSession {
   /** Takes a last look at the backlog and closes the store. */
   async close(): Promise<void> {
     this.#depths.stop()
+    this.#pressure.stop()
     await this.#depths.look()
-    const { stream, inbox } = this.#store
-    await Promise.allSettled([stream.close(), inbox?.inbox.close(), inbox?.producer.close()])
+    const { stream, pressure, inbox } = this.#store
+    await Promise.allSettled([stream.close(), pressure.close(), inbox?.inbox.close(), inbox?.producer.close()])
   }
 
   /** Suspicion outlives the ownership: that ends with each run that dies. */
@@ -111,18 +133,21 @@ export class StoreSession {
 /** Opens all ends or none. */
 async function openStore({ moduleUrl, options }: StreamLocator, holder: string): Promise<OpenStore> {
   const module = (await import(moduleUrl)) as StoreModule
-  const stream = await module.openBatchStream(options, holder)
-  if (module.openTaskInbox === undefined) return { stream }
+  const opened: { close(): Promise<void> }[] = []
+  const keep = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
+    const end = await opening
+    opened.push(end)
+    return end
+  }
   try {
-    const producer = await module.openBatchProducer(options)
-    try {
-      return { stream, inbox: { inbox: await module.openTaskInbox(options, holder), producer } }
-    } catch (error) {
-      await producer.close()
-      throw error
-    }
+    const stream = await keep(module.openBatchStream(options, holder))
+    const pressure = await keep(module.openPressureSignal(options))
+    if (module.openTaskInbox === undefined) return { stream, pressure }
+    const producer = await keep(module.openBatchProducer(options))
+    const inbox = await keep(module.openTaskInbox(options, holder))
+    return { stream, pressure, inbox: { inbox, producer } }
   } catch (error) {
-    await stream.close()
+    await Promise.allSettled(opened.map((end) => end.close()))
     throw error
   }
 }

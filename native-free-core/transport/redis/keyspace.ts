@@ -37,10 +37,13 @@ export function shardKeys(queueName: string, shard: number): ShardKeys {
 export interface QueueKeys {
   meta: string
   members: string
+  /** What processors say of their backlog. */
+  pressure: string
 }
 
 export function queueKeys(queueName: string): QueueKeys {
-  return { meta: `{${queueName}}:meta`, members: `{${queueName}}:members` }
+  const key = (suffix: string) => `{${queueName}}:${suffix}`
+  return { meta: key('meta'), members: key('members'), pressure: key('pressure') }
 }
 
 export interface InboxKeys {

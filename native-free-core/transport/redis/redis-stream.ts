@@ -4,12 +4,14 @@
  */
 import type { Redis } from 'ioredis'
 import type { BatchProducer, BatchStream } from '../batch-stream.js'
+import type { PressureSignal } from '../pressure-signal.js'
 import type { TaskInbox } from '../task-inbox.js'
 import { queueKeys } from './keyspace.js'
 import { RedisBatchStream } from './redis-batch-stream.js'
 import { RedisInbox } from './redis-inbox.js'
 import { RedisLink } from './redis-link.js'
 import { type RedisOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
+import { RedisPressure } from './redis-pressure.js'
 import { RedisProducer } from './redis-producer.js'
 import { APPEND } from './scripts/append-v1-k5.js'
 import { ServerWatch } from './server-watch.js'
@@ -60,6 +62,17 @@ export async function openTaskInbox(options: unknown, holder: string): Promise<T
   const watch = new ServerWatch()
   const link = await openLink(redis, 'inbox', async (client, where) => watch.see(await checkServer(client, where)))
   return new RedisInbox(link, watch, redis, holder)
+}
+
+/**
+ * @param options `RedisStreamOptions`
+ * @throws TLM_STREAM_UNAVAILABLE while Redis cannot be reached: try again
+ * @throws TLM_STREAM_MISCONFIGURED for wrong credentials
+ * @throws TLM_OPTIONS_INVALID
+ */
+export async function openPressureSignal(options: unknown): Promise<PressureSignal> {
+  const stream = readRedisStreamOptions(options)
+  return new RedisPressure(await openLink(stream, 'pressure', async () => {}), stream.queueName)
 }
 
 async function openLink(

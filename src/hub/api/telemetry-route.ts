@@ -50,6 +50,8 @@ function addRoute(server: FastifyInstance, { readings, clock }: TelemetryRouteCo
         return reply.code(202).send({ ok: true, message: 'Telemetry received', accepted: outcome.samples })
       case 'invalid':
         return reply.code(422).send({ error: place(given, outcome.index, outcome.message) })
+      case 'pressed':
+        return unavailable(reply, 'The processors are behind: readings of this priority are not taken now, retry later')
       default:
         return unavailable(reply, 'Server overloaded, retry later')
     }

@@ -17,7 +17,17 @@ import {
   storeSchema,
 } from '../../host/store-options.js'
 import { SIM_DEFAULTS } from '../drivers/sim/sim-options.js'
+import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
 import { type DeviceConfig, deviceSchema } from './driver-schemas.js'
+
+/** What is done with each class at one level of pressure. */
+const stepsSchema = z
+  .strictObject({
+    high: oneOf(...SHEDDING_STEPS).default('pass'),
+    normal: oneOf(...SHEDDING_STEPS).default('pass'),
+    low: oneOf(...SHEDDING_STEPS).default('pass'),
+  })
+  .prefault({})
 
 const hubSchema = z.strictObject({
   version: integer(1, 1).default(1),
@@ -52,6 +62,9 @@ const hubSchema = z.strictObject({
     })
     .prefault({}),
   overflow: oneOf('refuse-newest', 'slow-driver').default('refuse-newest'),
+  backpressure: z
+    .strictObject({ amber: stepsSchema, red: stepsSchema, keep_one_in: integer(2, 10_000).default(10) })
+    .prefault({}),
   max_series: integer(1, 2 ** 20).default(65_536),
   devices: z.record(text(128), deviceSchema).default({}),
   http: httpSchema(8080),
@@ -84,6 +97,7 @@ export interface HubOptions {
   ring: { slots: number; rawBytes: number; workers: number }
   batch: { maxSamples: number; maxBytes: number; maxAgeMs: number; maxInFlight: number }
   overflow: 'refuse-newest' | 'slow-driver'
+  backpressure: SheddingOptions
   maxSeries: number
   devices: Readonly<Record<string, DeviceConfig>>
   http: { host: string; port: number; token?: string | undefined }
@@ -123,6 +137,11 @@ function resolve(raw: z.output<typeof hubSchema>): HubOptions {
       maxInFlight: raw.batch.in_flight,
     },
     overflow: raw.overflow,
+    backpressure: {
+      amber: raw.backpressure.amber,
+      red: raw.backpressure.red,
+      keepOneIn: raw.backpressure.keep_one_in,
+    },
     maxSeries: raw.max_series,
     devices: devicesOf(raw),
     http: raw.http,

@@ -5,6 +5,7 @@ import type { LatestSample } from './latest-sample.js'
 import { RejectCounts } from './reject-counts.js'
 import type { RingLane } from './ring-lane.js'
 import type { SeriesRegistry } from './series-registry.js'
+import type { SheddingLadder } from './shedding-ladder.js'
 
 /** 1990-01-01 and 2100-01-01: a clock that says otherwise was never set. */
 export const EARLIEST_US = Date.UTC(1990, 0) * 1000
@@ -19,6 +20,7 @@ export interface DeviceIntakeOptions {
   lane: RingLane
   registry: SeriesRegistry
   latest: LatestSample
+  ladder: SheddingLadder
   /** Hears every rejection, for the log, which limits its rate. */
   onReject: (device: string, reason: string, detail: string | undefined) => void
 }
@@ -37,10 +39,13 @@ export class DeviceIntake implements SampleSink {
   readonly #lane: RingLane
   readonly #registry: SeriesRegistry
   readonly #latest: LatestSample
+  readonly #ladder: SheddingLadder
   readonly #rejects = new RejectCounts()
   #sequence = 0
   #accepted = 0
   #dropped = 0
+  #thinned = 0
+  #refusedByClass = 0
   #refusedSamples = 1
   #isClosed = false
   /** Reused for readings with values that are refused. */
@@ -53,6 +58,7 @@ export class DeviceIntake implements SampleSink {
     this.#lane = options.lane
     this.#registry = options.registry
     this.#latest = options.latest
+    this.#ladder = options.ladder
     this.priority = options.priority
   }
 
@@ -64,6 +70,16 @@ export class DeviceIntake implements SampleSink {
   /** Accepted samples that a full ring refused. */
   get dropped(): number {
     return this.#dropped
+  }
+
+  /** Accepted samples that were left out while the processors were behind. */
+  get thinned(): number {
+    return this.#thinned
+  }
+
+  /** Accepted samples of a class that was not taken while the processors were behind. */
+  get refusedByClass(): number {
+    return this.#refusedByClass
   }
 
   /** Input that gave no sample, by reason. */
@@ -116,6 +132,7 @@ export class DeviceIntake implements SampleSink {
       this.reject('instant_out_of_range', String(takenAtUs), count)
       return true
     }
+    if (!this.#ladder.takes(priority, this.#sequence)) return this.#shed(count, priority)
     const known = this.#registry.size
     for (let i = 0; i < count; i++) {
       const value = values[i]
@@ -170,6 +187,18 @@ export class DeviceIntake implements SampleSink {
     if (!isTaken) return false
     if (notFinite.length > 0) this.reject('value_not_finite', String(notFinite[0]), notFinite.length)
     if (unknown.length > 0) this.reject('series_unknown', String(unknown[0]), unknown.length)
+    return true
+  }
+
+  #shed(count: number, priority: Priority): boolean {
+    const isThinned = this.#ladder.step(priority) === 'thin'
+    this.#refusedSamples = count
+    // A driver that can wait loses nothing by a class that is refused for a time.
+    if (!isThinned && this.#options.overflow === 'slow-driver') return false
+    this.#sequence = (this.#sequence + 1) >>> 0
+    this.#accepted += count
+    if (isThinned) this.#thinned += count
+    else this.#refusedByClass += count
     return true
   }
 

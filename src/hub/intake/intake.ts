@@ -6,11 +6,13 @@ import { DeviceIntake, type DeviceIntakeOptions, type OverflowPolicy } from './d
 import { LatestSample } from './latest-sample.js'
 import type { RingLane } from './ring-lane.js'
 import type { SeriesRegistry } from './series-registry.js'
+import type { SheddingLadder } from './shedding-ladder.js'
 
 export interface IntakeOptions {
   /** One per drain worker, at least one. */
   lanes: readonly RingLane[]
   registry: SeriesRegistry
+  ladder: SheddingLadder
   onReject: DeviceIntakeOptions['onReject']
 }
 
@@ -19,6 +21,10 @@ export interface IntakeTotals {
   accepted: number
   /** Accepted, and refused by a full ring. */
   dropped: number
+  /** Accepted, and left out while the processors were behind. */
+  thinned: number
+  /** Accepted, and of a class that was not taken while they were. */
+  refusedByClass: number
 }
 
 /** The way into the rings: one {@link DeviceIntake} per device. Thread: the hub's main thread. */
@@ -35,6 +41,10 @@ export class Intake {
     return this.#options.lanes
   }
 
+  get ladder(): SheddingLadder {
+    return this.#options.ladder
+  }
+
   get registry(): SeriesRegistry {
     return this.#options.registry
   }
@@ -42,10 +52,19 @@ export class Intake {
   /** @throws TLM_INVARIANT_BROKEN there is one of that name */
   addDevice(name: string, { priority, overflow }: { priority: Priority; overflow: OverflowPolicy }): DeviceIntake {
     if (this.#devices.has(name)) throw new TelemetryError('TLM_INVARIANT_BROKEN', `Device ${name} is there already.`)
-    const { lanes, registry, onReject } = this.#options
+    const { lanes, registry, ladder, onReject } = this.#options
     // A device belongs to one ring for good: its samples stay in order.
     const lane = lanes[shardOf(name, lanes.length)]
-    const device = new DeviceIntake({ name, priority, overflow, lane, registry, latest: this.#latest, onReject })
+    const device = new DeviceIntake({
+      name,
+      priority,
+      overflow,
+      lane,
+      registry,
+      latest: this.#latest,
+      ladder,
+      onReject,
+    })
     this.#devices.set(name, device)
     return device
   }
@@ -60,13 +79,14 @@ export class Intake {
   }
 
   totals(): IntakeTotals {
-    let accepted = 0
-    let dropped = 0
-    for (const device of this.#devices.values()) {
-      accepted += device.accepted
-      dropped += device.dropped
+    const totals: IntakeTotals = { accepted: 0, dropped: 0, thinned: 0, refusedByClass: 0 }
+    for (const { accepted, dropped, thinned, refusedByClass } of this.#devices.values()) {
+      totals.accepted += accepted
+      totals.dropped += dropped
+      totals.thinned += thinned
+      totals.refusedByClass += refusedByClass
     }
-    return { accepted, dropped }
+    return totals
   }
 
   /** By device and reason, for the devices that rejected something. */

@@ -1,4 +1,5 @@
 import type { ParsedReading } from '#core/codec/task-json'
+import type { Priority } from '#core/model/priority'
 import { type DeviceIntake, EARLIEST_US, LATEST_US } from './device-intake.js'
 import type { Intake } from './intake.js'
 import { RejectCounts } from './reject-counts.js'
@@ -10,6 +11,8 @@ export type PushOutcome =
   | { kind: 'taken'; samples: number }
   /** The rings have no room for them now. */
   | { kind: 'full' }
+  /** A class that is not taken while the processors are behind. */
+  | { kind: 'pressed' }
   | { kind: 'invalid'; index: number; message: string }
 
 interface Prepared {
@@ -52,9 +55,13 @@ export class PushedReadings {
       this.reject('ring_full', readings.length)
       return { kind: 'full' }
     }
+    if (prepared.some(({ reading, sink }) => this.#intake.ladder.step(priorityOf(reading, sink)) === 'refuse')) {
+      this.reject('processors_behind', readings.length)
+      return { kind: 'pressed' }
+    }
     let samples = 0
     for (const { reading, sink, series, values } of prepared) {
-      sink.offer(reading.takenAtUs, series, values, 0, reading.priority ?? sink.priority, reading.raw)
+      sink.offer(reading.takenAtUs, series, values, 0, priorityOf(reading, sink), reading.raw)
       samples += series.length
     }
     return { kind: 'taken', samples }
@@ -76,6 +83,10 @@ export class PushedReadings {
     if (series.length > capacity) return `${channels.length} channels: a reading of this hub has ${capacity} at most`
     return { reading, sink, series, values: channels.map(({ value }) => value) }
   }
+}
+
+function priorityOf(reading: ParsedReading, sink: DeviceIntake): Priority {
+  return reading.priority ?? sink.priority
 }
 
 function haveRoom(prepared: readonly Prepared[]): boolean {

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { HANDLER_TYPES } from '#core/model/finding'
 import { byteSize, durationMs, integer, oneOf, text } from '#core/options/fields'
+import type { PressureLimits } from '#core/policy/pressure'
 import { isLoopback } from '../../host/http-access.js'
 import { type ProgramSpec, readProgramOptions } from '../../host/program-options.js'
 import {
@@ -45,6 +46,13 @@ const processorSchema = z.strictObject({
   checkpoint: z
     .strictObject({ interval_ms: durationMs(10, 60_000).default(1000), max_entries: integer(1, 100_000).default(2000) })
     .prefault({}),
+  /** Backlog at which hubs are told that the pressure is red. */
+  backpressure: z
+    .strictObject({
+      max_bytes: byteSize(2 ** 16, 2 ** 42).default(2 ** 28),
+      max_head_age_ms: durationMs(1000, 7 * 86_400_000).default(60_000),
+    })
+    .prefault({}),
   lease_ms: durationMs(200, 600_000).default(10_000),
   max_retries: integer(0, 1000).default(3),
   sqlite: z.strictObject({ path: text(4096).optional() }).prefault({}),
@@ -82,6 +90,7 @@ export interface ProcessorSettings {
   maxHeapBytes: number
   handlers: readonly HandlerConfig[]
   checkpoint: { intervalMs: number; maxEntries: number }
+  pressure: PressureLimits
   leaseMs: number
   maxRetries: number
   sqlitePath: string
@@ -111,6 +120,7 @@ function resolve(raw: z.output<typeof processorSchema>): ProcessorSettings {
       ...(module !== undefined && { moduleUrl: moduleUrl(module) }),
     })),
     checkpoint: { intervalMs: raw.checkpoint.interval_ms, maxEntries: raw.checkpoint.max_entries },
+    pressure: { maxBytes: raw.backpressure.max_bytes, maxHeadAgeMs: raw.backpressure.max_head_age_ms },
     leaseMs: raw.lease_ms,
     maxRetries: raw.max_retries,
     sqlitePath: raw.sqlite.path ?? join(raw.store.directory, 'findings.db'),

@@ -6,6 +6,7 @@ const INTERVAL_MS = 500
 export interface Backlog {
   entries: number
   samples: number
+  bytes: number
   deadLetters: number
   delayed: number
   /** Wall time at which the oldest unsettled entry was stored, microseconds. */
@@ -17,6 +18,7 @@ export interface Backlog {
 export const EMPTY_BACKLOG: Backlog = {
   entries: 0,
   samples: 0,
+  bytes: 0,
   deadLetters: 0,
   delayed: 0,
   oldestStoredAtUs: undefined,
@@ -66,9 +68,10 @@ export class DepthWatch {
 
 function sumOf(depths: readonly ShardDepth[], holder: string): Backlog {
   const sum = { ...EMPTY_BACKLOG }
-  for (const { entries, samples, deadLetters, delayed, oldestStoredAtUs, owner } of depths) {
+  for (const { entries, samples, bytes, deadLetters, delayed, oldestStoredAtUs, owner } of depths) {
     sum.entries += entries
     sum.samples += samples
+    sum.bytes += bytes
     sum.deadLetters += deadLetters
     sum.delayed += delayed
     if (owner === undefined || owner === holder) sum.waiting += Math.max(0, entries - delayed)

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { after } from 'node:test'
-import { openBatchProducer, openBatchStream } from '#core/transport/redis/redis-stream'
+import { openBatchProducer, openBatchStream, openPressureSignal } from '#core/transport/redis/redis-stream'
 import { testBatchStream } from '#test/conformance/batch-stream-suite'
+import { testPressureSignal } from '#test/conformance/pressure-suite'
 import { startRedis } from '#test/support/redis-server'
 
 const redis = await startRedis()
@@ -14,4 +15,9 @@ testBatchStream('Redis', async () => {
     openStream: (holder, shards) => openBatchStream({ ...connection, shards }, holder),
     remove: async () => {},
   }
+})
+
+testPressureSignal('Redis', () => {
+  const connection = { host: '127.0.0.1', port: redis.port, queueName: 'test:pressure', commandTimeoutMs: 2000 }
+  return openPressureSignal({ ...connection, shards: 1 })
 })

@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openBatchProducer, openBatchStream } from '#src/embedded/embedded-stream'
+import { after } from 'node:test'
+import { openBatchProducer, openBatchStream, openPressureSignal } from '#src/embedded/embedded-stream'
 import { testBatchStream } from '#test/conformance/batch-stream-suite'
+import { testPressureSignal } from '#test/conformance/pressure-suite'
 
 testBatchStream('embedded store', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'embedded-store-'))
@@ -21,3 +23,7 @@ testBatchStream('embedded store with tiny segments', async () => {
     remove: async () => rmSync(directory, { recursive: true }),
   }
 })
+
+const directory = mkdtempSync(join(tmpdir(), 'embedded-store-'))
+after(() => rmSync(directory, { recursive: true }))
+testPressureSignal('embedded store', () => openPressureSignal({ directory, shards: 1 }))

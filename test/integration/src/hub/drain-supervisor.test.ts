@@ -13,6 +13,7 @@ import { streamLocator } from '#src/host/stream-locator'
 import { DrainSupervisor, type DrainSupervisorOptions } from '#src/hub/drain/drain-supervisor'
 import { Intake } from '#src/hub/intake/intake'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
+import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
 import { readBack } from '#test/support/read-back'
 import { startRedis, type TestRedis } from '#test/support/redis-server'
 
@@ -46,7 +47,7 @@ function hubWith(locator: StreamLocator, more: Partial<DrainSupervisorOptions> =
     ...more,
   })
   const lanes = supervisor.rings.map(({ lane }) => lane)
-  const intake = new Intake({ lanes, registry, onReject: () => {} })
+  const intake = new Intake({ lanes, registry, ladder: new SheddingLadder(NO_SHEDDING), onReject: () => {} })
   const living = (index: number) => {
     return workers.find(({ ring, worker }) => ring === index && worker.threadId !== -1)?.worker
   }

@@ -3,7 +3,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Redis } from 'ioredis'
+import { openPressureSignal } from '#core/transport/redis/redis-stream'
 import { streamLocator } from '#src/host/stream-locator'
+import { imbalanceOf } from '#src/hub/hub-figures'
 import { readBack } from '#test/support/read-back'
 import { startRedis, type TestRedis } from '#test/support/redis-server'
 import { temporaryDirectory } from '#test/support/temporary-directory'
@@ -126,5 +128,39 @@ batch: { max_samples: 64 }
     }
     const instants = of('roof').map(({ payload }) => payload.timestamp)
     assert.deepEqual(instants, instants.toSorted(), 'in the order of the device')
+  })
+
+  it('gives up what its ladder says while the processors are behind, counts it, and takes it again afterwards', async () => {
+    const yaml = `redis: { queue_name: pressed }
+backpressure: { red: { low: refuse, normal: thin }, keep_one_in: 5 }
+devices:
+  vital: { driver: sim, interval_ms: 5, priority: high }
+  usual: { driver: sim, interval_ms: 5 }
+  bulk: { driver: sim, interval_ms: 5, priority: low }
+`
+    const options = { host: '127.0.0.1', port: redis.port, queueName: 'pressed', shards: 8, commandTimeoutMs: 2000 }
+    const signal = await openPressureSignal(options)
+    await signal.write('red', 60_000)
+    const hub = runHub(['--config', await config('pressed.yaml', yaml)], envOf())
+    const url = await hub.ready()
+    const pressed = await hub.reaches('red is seen', ({ pressure, ledger }) => {
+      return pressure === 'red' && ledger.droppedBy.thinned > 20 && ledger.droppedBy.refused_by_class > 20
+    })
+    assert.equal(imbalanceOf(pressed.ledger), 0)
+    const body = JSON.stringify({ device_id: 'pushed', temperature: 1, priority: 'LOW' })
+    const answer = await fetch(`${url}/telemetry`, { method: 'POST', body })
+    assert.equal(answer.status, 503)
+    assert.equal(answer.headers.get('retry-after'), '1')
+    assert.match(await answer.text(), /The processors are behind/)
+    assert.match(await (await fetch(`${url}/metrics`)).text(), /hub_pressure_level\{level="red"\} 1/)
+    await signal.write('green', 60_000)
+    const green = await hub.reaches('green is seen', ({ pressure }) => pressure === 'green')
+    const end = await hub.reaches('samples flow', ({ ledger }) => ledger.delivered > green.ledger.delivered + 200)
+    assert.deepEqual(
+      [end.ledger.droppedBy.thinned, end.ledger.droppedBy.refused_by_class],
+      [green.ledger.droppedBy.thinned, green.ledger.droppedBy.refused_by_class],
+    )
+    await hub.stop()
+    await signal.close()
   })
 })

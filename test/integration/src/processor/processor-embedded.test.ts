@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { StoredSample } from '#core/protocol/sink-messages'
 import type { BatchProducer } from '#core/transport/batch-stream'
-import { openBatchProducer, openBatchStream } from '#src/embedded/embedded-stream'
+import { openBatchProducer, openBatchStream, openPressureSignal } from '#src/embedded/embedded-stream'
 import { imbalanceOf } from '#src/processor/processor-figures'
 import { fetchFindings } from '#test/support/findings-api'
 import { momentsOf } from '#test/support/recording'
@@ -114,7 +114,9 @@ describe('node dist/processor.js over the embedded store', () => {
     await writeFile(path, 'no database '.repeat(1000))
     const feed = new TelemetryFeed(producer, 4)
     for (let i = 0; i < 20; i++) await feed.append(5)
-    const processor = runProcessor(['--data', data])
+    const config = join(data, 'processor.yaml')
+    await writeFile(config, 'backpressure: { max_head_age_ms: 1000 }\n')
+    const processor = runProcessor(['--data', data, '--config', config])
     const url = await processor.ready()
     const { ledger } = await processor.reaches(
       'the sink is down',
@@ -124,8 +126,13 @@ describe('node dist/processor.js over the embedded store', () => {
     const health = await fetch(`${url}/health`)
     assert.equal(health.status, 503)
     assert.match(await health.text(), /"reason":"sink","problem":"The findings database .* is no SQLite database/)
+    await processor.reaches('hubs are told', ({ pressure }) => pressure === 'red')
+    const signal = await openPressureSignal({ directory: data, shards: SHARDS })
+    assert.equal(await signal.read(), 'red')
     await rm(path)
     const end = await processor.reaches('all settled', (figures) => figures.ledger.settled === feed.samples)
+    await processor.reaches('hubs are told', ({ pressure }) => pressure === 'green')
+    assert.equal(await signal.read(), 'green')
     assert.equal(end.isSinkUp, true)
     assert.equal((await fetchFindings(url, { handler: 'telemetry.analyze' })).length, 4)
     await processor.stop()

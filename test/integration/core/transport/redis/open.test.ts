@@ -7,7 +7,12 @@ import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { openListPublisher } from '#core/transport/redis/list-publisher'
 import type { RedisStreamOptions } from '#core/transport/redis/redis-options'
-import { openBatchProducer, openBatchStream, openTaskInbox } from '#core/transport/redis/redis-stream'
+import {
+  openBatchProducer,
+  openBatchStream,
+  openPressureSignal,
+  openTaskInbox,
+} from '#core/transport/redis/redis-stream'
 import { batch, leaseAll, owned, seqs, store } from '#test/conformance/batch-stream-fixture'
 import { freePort, startRedis, type TestRedis } from '#test/support/redis-server'
 import { adminOf, keepUntilEnd, queueAt } from '#test/support/redis-store'
@@ -78,7 +83,8 @@ describe('opening Redis', () => {
     const inLua = ['time', 'type', 'exists', 'hget', 'hset', 'hdel', 'hlen', 'hkeys', 'hincrby', 'xadd', 'xack', 'xdel']
     const more = ['xlen', 'xrange', 'xpending', 'xinfo', 'xgroup', 'zadd', 'zrange', 'zrangebyscore', 'zrem', 'zcard']
     const inbox = ['zremrangebyscore', 'llen', 'lpop', 'rpush', 'blmove', 'client|setname']
-    const rights = [...commands, ...inLua, ...more, ...inbox].map((command) => `+${command}`)
+    const pressure = ['get', 'set']
+    const rights = [...commands, ...inLua, ...more, ...inbox, ...pressure].map((command) => `+${command}`)
     await admin.acl('SETUSER', 'hub', 'on', `>${SECRET}`, ...keys, ...rights)
     const producer = await keep(openBatchProducer(options))
     const stream = await keep(openBatchStream(options, 'holder'))
@@ -89,6 +95,9 @@ describe('opening Redis', () => {
     await shard.settle({ ack: [entries[0].id], retry: [], deadLetter: [], state: new Map() })
     await stream.beat(1000)
     await stream.depths()
+    const signal = await keep(openPressureSignal(options))
+    await signal.write('amber', 1000)
+    assert.equal(await signal.read(), 'amber')
     await shard.release()
     await admin.acl('SETUSER', 'hub', '-xadd')
     const [outcome] = await producer.append([batch(2)])

@@ -8,16 +8,23 @@ import type { OverflowPolicy } from '#src/hub/intake/device-intake'
 import { Intake } from '#src/hub/intake/intake'
 import { RingLane } from '#src/hub/intake/ring-lane'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
+import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
 
 const NOW_US = 1_700_000_000_000_000
 
-function intakeWith({ slots = 8, overflow = 'refuse-newest' as OverflowPolicy, maxSeries = 100 } = {}) {
+function intakeWith({
+  slots = 8,
+  overflow = 'refuse-newest' as OverflowPolicy,
+  maxSeries = 100,
+  ladder = new SheddingLadder(NO_SHEDDING),
+} = {}) {
   const memory = createRing({ slots, rawBytes: 4096 })
   const registry = new SeriesRegistry(maxSeries)
   const told: string[] = []
   const intake = new Intake({
     lanes: [new RingLane(new RingProducer(memory))],
     registry,
+    ladder,
     onReject: (device, reason, detail) => told.push(`${device} ${reason} ${detail}`),
   })
   const device = intake.addDevice('roof', { priority: 2, overflow })
@@ -98,7 +105,7 @@ describe('the intake of a device', () => {
     const { device, consumer, rows, intake } = intakeWith({ slots: 4 })
     const series = [device.series('a', '')!, device.series('b', '')!]
     for (let n = 0; n < 4; n++) assert.equal(device.reading(NOW_US + n, series, [n, n]), true)
-    assert.deepEqual(intake.totals(), { accepted: 8, dropped: 4 })
+    assert.deepEqual(intake.totals(), { accepted: 8, dropped: 4, thinned: 0, refusedByClass: 0 })
     consumer.drain(rows)
     consumer.release(4)
     device.reading(NOW_US + 4, series, [4, 4])
@@ -112,7 +119,7 @@ describe('the intake of a device', () => {
     assert.equal(device.reading(NOW_US, series, [0, 0]), true)
     assert.equal(device.reading(NOW_US, series, [1, 1]), true)
     assert.equal(device.reading(NOW_US, series, [2, 2]), false)
-    assert.deepEqual(intake.totals(), { accepted: 4, dropped: 0 })
+    assert.deepEqual(intake.totals(), { accepted: 4, dropped: 0, thinned: 0, refusedByClass: 0 })
     mock.timers.enable({ apis: ['setTimeout'] })
     let hasRoom = false
     void device.room().then(() => {
@@ -172,5 +179,46 @@ describe('the intake of a device', () => {
     const series = [device.series('t', 'celsius')!, device.series('h', 'percent')!]
     device.reading(NOW_US, series, [20.5, 48])
     assert.deepEqual(intake.latest(), { device: 'roof', channel: 'h', sequence: 0, value: 48, unit: 'percent' })
+  })
+})
+
+describe('a device while the processors are behind', () => {
+  const shedding = {
+    amber: { high: 'pass', normal: 'pass', low: 'thin' },
+    red: { high: 'pass', normal: 'thin', low: 'refuse' },
+    keepOneIn: 4,
+  } as const
+
+  it('is thinned at amber and refused at red, as its class says, and taken in full again at green', () => {
+    const ladder = new SheddingLadder(shedding)
+    const { intake, device, consumer, rows } = intakeWith({ slots: 64, ladder })
+    const series = [device.series('a', '')!, device.series('b', '')!]
+    const read = (readings: number) => {
+      for (let i = 0; i < readings; i++) assert.equal(device.reading(NOW_US, series, [1, 2]), true)
+      consumer.drain(rows)
+      consumer.release(rows.count)
+      return [...rows.sequences.subarray(0, rows.count)]
+    }
+    assert.equal(ladder.setLevel('amber'), true)
+    assert.deepEqual(read(8), [0, 0, 4, 4])
+    ladder.setLevel('red')
+    assert.deepEqual(read(4), [])
+    assert.equal(ladder.setLevel('red'), false)
+    ladder.setLevel('green')
+    assert.deepEqual(read(2), [12, 12, 13, 13])
+    assert.deepEqual(intake.totals(), { accepted: 28, dropped: 0, thinned: 12, refusedByClass: 8 })
+  })
+
+  it('waits instead of losing what is refused, when its driver can', async () => {
+    const ladder = new SheddingLadder(shedding)
+    const { intake, device } = intakeWith({ overflow: 'slow-driver', ladder })
+    const series = [device.series('a', '')!]
+    ladder.setLevel('red')
+    assert.equal(device.reading(NOW_US, series, [1]), false)
+    await device.room()
+    assert.equal(device.reading(NOW_US, series, [1]), false)
+    ladder.setLevel('green')
+    assert.equal(device.reading(NOW_US, series, [1]), true)
+    assert.deepEqual(intake.totals(), { accepted: 1, dropped: 0, thinned: 0, refusedByClass: 0 })
   })
 })

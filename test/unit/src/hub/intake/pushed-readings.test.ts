@@ -9,11 +9,12 @@ import { Intake } from '#src/hub/intake/intake'
 import { PushedReadings } from '#src/hub/intake/pushed-readings'
 import { RingLane } from '#src/hub/intake/ring-lane'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
+import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
 
-function pushedWith({ slots = 8, rings = 1, maxSeries = 100 } = {}) {
+function pushedWith({ slots = 8, rings = 1, maxSeries = 100, ladder = new SheddingLadder(NO_SHEDDING) } = {}) {
   const memories = Array.from({ length: rings }, () => createRing({ slots, rawBytes: 4096 }))
   const lanes = memories.map((memory) => new RingLane(new RingProducer(memory)))
-  const intake = new Intake({ lanes, registry: new SeriesRegistry(maxSeries), onReject: () => {} })
+  const intake = new Intake({ lanes, registry: new SeriesRegistry(maxSeries), ladder, onReject: () => {} })
   const consumers = memories.map((memory) => new RingConsumer(memory))
   return { intake, pushed: new PushedReadings(intake), consumers, rows: createColumns(slots) }
 }
@@ -92,5 +93,18 @@ describe('readings that are pushed', () => {
     const { pushed } = pushedWith({ slots: 4 })
     const outcome = pushed.push([reading('a', [1, 2, 3, 4, 5])])
     assert.ok(outcome.kind === 'invalid' && /5 channels/.test(outcome.message))
+  })
+
+  it('are all refused while one of them is of a class that is not taken, and count as refused', () => {
+    const steps = { high: 'pass', normal: 'pass', low: 'refuse' } as const
+    const ladder = new SheddingLadder({ amber: steps, red: steps, keepOneIn: 2 })
+    const { intake, pushed } = pushedWith({ ladder })
+    ladder.setLevel('amber')
+    const readings = [reading('a', [1]), reading('b', [2], { priority: 2 })]
+    assert.deepEqual(pushed.push(readings), { kind: 'pressed' })
+    assert.equal(intake.totals().accepted, 0)
+    assert.deepEqual(pushed.rejects(), [['processors_behind', 2]])
+    ladder.setLevel('green')
+    assert.deepEqual(pushed.push(readings), { kind: 'taken', samples: 2 })
   })
 })
