@@ -1,7 +1,7 @@
+import { pause } from '#core/time/pause'
 import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
 import type { StoreHealth } from '../store-health.js'
 import type { InFlightBudget } from './in-flight-budget.js'
-import { pause } from './pausing.js'
 
 /** Most entries and bytes of one lease, which is what one run takes. */
 const MAX_ENTRIES = 256
