@@ -32,11 +32,9 @@ export class ShardLeaser {
    * @param held entries of the shard that are leased already
    */
   async lease(held: number, waitMs: number): Promise<LeasedEntry[]> {
-    const reserved = this.#budget.reserve(Math.min(MAX_ENTRIES, this.#budget.share - held))
-    if (reserved === 0) {
-      await this.#budget.room(waitMs, this.#signal)
-      return []
-    }
+    const wanted = Math.min(MAX_ENTRIES, this.#budget.share - held)
+    const reserved = this.#budget.reserve(wanted) || (await this.#budget.room(wanted, waitMs, this.#signal))
+    if (reserved === 0) return []
     let leased: LeasedEntry[] = []
     try {
       const limits = { maxEntries: reserved, maxBytes: MAX_BYTES }
