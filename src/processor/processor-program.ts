@@ -15,6 +15,7 @@ import { EMPTY_BACKLOG } from './consume/depth-watch.js'
 import { InFlightBudget } from './consume/in-flight-budget.js'
 import { LedgerBook } from './consume/processor-ledger.js'
 import type { ShardLoopContext } from './consume/shard-loop-context.js'
+import { TrialGate } from './consume/trial-gate.js'
 import { ThreadPool } from './dispatch/handler-pool.js'
 import type { ProcessorFigures } from './processor-figures.js'
 import { type Health, HealthJudge } from './processor-health.js'
@@ -89,6 +90,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       pool: this.#pool,
       sink: this.#sink,
       budget: new InFlightBudget(settings.maxInFlight),
+      trials: new TrialGate(),
       ledger: this.#ledger,
       health: this.#health,
       clock: systemClock,

@@ -166,8 +166,11 @@ export class ShardLoop {
     const isDue = this.#isCheckpointDue(entries.length)
     if (entries.length === 0 && !isDue) return
     const [first] = entries
-    if (first !== undefined && this.#suspects.isSuspect(first)) await this.#runSuspect(first)
-    else await this.#runEntries(entries, isDue)
+    const { trials } = this.#context
+    if (first === undefined || !this.#suspects.isSuspect(first)) {
+      await trials.together(() => this.#runEntries(entries, isDue))
+    } else if (this.#suspects.needsTrial(first)) await trials.alone(() => this.#runSuspect(first))
+    else await trials.together(() => this.#runSuspect(first))
   }
 
   /** Consecutive entries for one run: a suspect alone, others up to the next suspect. */
@@ -269,6 +272,7 @@ export class ShardLoop {
 
   /** Runs an entry alone that may kill its run, so that nothing else is blamed for it. */
   async #runSuspect(entry: LeasedEntry): Promise<void> {
+    if (this.#end === 'lost') return
     if (this.#suspects.hasKilledSilently(entry)) {
       return this.#convict(entry, 'its processor ended each time')
     }
@@ -324,7 +328,7 @@ export class ShardLoop {
   /** The orderly end: everything that was run is checkpointed and settled. */
   async #finish(): Promise<void> {
     await this.#settler.done
-    if (this.#applied.length > 0) await this.#runEntries([], true)
+    if (this.#applied.length > 0) await this.#context.trials.together(() => this.#runEntries([], true))
   }
 
   #sinkLostRows(error: unknown): void {
