@@ -53,7 +53,8 @@ for (; done < schedules && failures < MAX_FAILURES; done++) {
   if (result.violations.length === 0) continue
   failures++
   console.log(`seed ${result.seed} (${worldSize}) violates:\n  ${result.violations.slice(0, 5).join('\n  ')}`)
-  console.log(`  npm run simulate -- --seed ${result.seed} --schedules 1 --size ${worldSize} --trace`)
+  const broken = values.mutation === undefined ? '' : ` --mutation ${values.mutation}`
+  console.log(`  npm run simulate -- --seed ${result.seed} --schedules 1 --size ${worldSize}${broken} --trace`)
 }
 const seconds = (clockMs() - startedMs) / 1000
 console.log(coverage.toString())

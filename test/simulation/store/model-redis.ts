@@ -3,15 +3,7 @@ import { EPOCH_MS } from '../engine/virtual-globals.js'
 import { type ModelScript, scriptOf } from './model-scripts.js'
 import { ModelShard } from './model-shard.js'
 import { formatId } from './model-stream.js'
-import {
-  type Argument,
-  bytesOf,
-  numberOf,
-  ServerError,
-  type StoreFlaw,
-  type StoreWatcher,
-  textOf,
-} from './script-call.js'
+import { type Argument, numberOf, ServerError, type StoreFlaw, type StoreWatcher, textOf } from './script-call.js'
 
 /** A command as it arrives. */
 export interface ServerRequest {
@@ -228,14 +220,12 @@ export class ModelRedis {
 
 /** `GROUP g consumer COUNT n [BLOCK ms] STREAMS key... >...` */
 function readCommand(args: readonly Argument[]): ReadCommand {
-  const texts = args.map((argument) => bytesOf(argument).toString())
-  const streamsAt = texts.indexOf('STREAMS')
-  const blockAt = texts.indexOf('BLOCK')
-  const named = texts.slice(streamsAt + 1)
+  const isBlocking = args[5] === 'BLOCK'
+  const named = args.slice(isBlocking ? 8 : 6)
   return {
-    group: texts[1],
-    count: Number(texts[4]),
-    blockMs: blockAt === -1 ? 0 : Number(texts[blockAt + 1]),
-    keys: named.slice(0, named.length / 2),
+    group: textOf(args[1]),
+    count: numberOf(args[4]),
+    blockMs: isBlocking ? numberOf(args[6]) : 0,
+    keys: named.slice(0, named.length / 2).map(textOf),
   }
 }
