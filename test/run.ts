@@ -9,7 +9,7 @@ import { spec } from 'node:test/reporters'
 import { requirePrograms } from './support/programs.js'
 
 const FAST = ['unit', 'property', 'conformance-fast']
-const ALL = ['unit', 'property', 'ordering', 'conformance', 'integration', 'system']
+const ALL = ['unit', 'property', 'ordering', 'conformance', 'simulation', 'integration', 'system']
 
 const wanted = process.argv.slice(2)
 const folders = wanted.flatMap((name) => (name === 'check' ? FAST : name === 'all' ? ALL : [name]))

@@ -3,6 +3,7 @@ import { messageOf } from '#core/errors/telemetry-error'
 import { backoffWaitMs } from '#core/policy/backoff'
 import type { HandlerSpec } from '#core/protocol/handler-messages'
 import { systemClock } from '#core/time/clock'
+import { pause } from '#core/time/pause'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
 import { RateLimitedLog } from '../host/rate-limited-log.js'
@@ -12,9 +13,9 @@ import { serve } from './api/serve.js'
 import type { ProcessorSettings } from './config/processor-options.js'
 import { EMPTY_BACKLOG } from './consume/depth-watch.js'
 import { InFlightBudget } from './consume/in-flight-budget.js'
-import { pause } from './consume/pausing.js'
 import { LedgerBook } from './consume/processor-ledger.js'
 import type { ShardLoopContext } from './consume/shard-loop-context.js'
+import { TrialGate } from './consume/trial-gate.js'
 import { ThreadPool } from './dispatch/handler-pool.js'
 import type { ProcessorFigures } from './processor-figures.js'
 import { type Health, HealthJudge } from './processor-health.js'
@@ -89,6 +90,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       pool: this.#pool,
       sink: this.#sink,
       budget: new InFlightBudget(settings.maxInFlight),
+      trials: new TrialGate(),
       ledger: this.#ledger,
       health: this.#health,
       clock: systemClock,

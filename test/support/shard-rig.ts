@@ -7,6 +7,7 @@ import { ShardBalancer } from '#src/processor/consume/shard-balancer'
 import { ShardLoop } from '#src/processor/consume/shard-loop'
 import type { ShardLoopContext, ShardLoopSettings } from '#src/processor/consume/shard-loop-context'
 import { SuspectLane } from '#src/processor/consume/suspect-lane'
+import { TrialGate } from '#src/processor/consume/trial-gate'
 import { imbalanceOf, type ProcessorLedger } from '#src/processor/processor-figures'
 import { StoreHealth } from '#src/processor/store-health'
 import type { FaultyStore } from './faulty-store.js'
@@ -46,6 +47,7 @@ export class ShardRig {
       pool: this.pool,
       sink,
       budget: this.budget,
+      trials: new TrialGate(),
       ledger: this.ledger,
       health: new StoreHealth(warnings),
       clock: systemClock,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { BatchStream, OwnedShard, ShardDepth } from '../batch-stream.js'
 import { queueKeys, shardKeys } from './keyspace.js'
-import { RedisLink } from './redis-link.js'
+import { type NewClient, newIoredisClient, RedisLink } from './redis-link.js'
 import type { RedisStreamOptions } from './redis-options.js'
 import { RedisShard } from './redis-shard.js'
 import { BEAT } from './scripts/beat-v1-k1.js'
@@ -27,17 +27,25 @@ export class RedisBatchStream implements BatchStream {
   readonly #options: RedisStreamOptions
   readonly #holder: string
   readonly #commands: RedisLink
+  readonly #newClient: NewClient
   readonly #owned = new Set<RedisShard>()
   /** Names of attempts to own a shard that were not answered: trying again with it finds what they have got. */
   readonly #claims = new Map<number, string>()
 
   #isMember = false
 
-  constructor(commands: RedisLink, watch: ServerWatch, options: RedisStreamOptions, holder: string) {
+  constructor(
+    commands: RedisLink,
+    watch: ServerWatch,
+    options: RedisStreamOptions,
+    holder: string,
+    newClient: NewClient = newIoredisClient,
+  ) {
     this.shards = options.shards
     this.#commands = commands
     this.#options = options
     this.#holder = holder
+    this.#newClient = newClient
     watch.onNewRun = () => {
       for (const shard of this.#owned) shard.surrender()
     }
@@ -57,7 +65,8 @@ export class RedisBatchStream implements BatchStream {
 
     const formerDeliveries = new Map<string, number>()
     for (let i = 0; i + 1 < counts.length; i += 2) formerDeliveries.set(counts[i].toString(), Number(counts[i + 1]))
-    const reads = new RedisLink(this.#options, `shard-${shard}`, MAX_BLOCK_MS + this.#options.commandTimeoutMs)
+    const replyTimeoutMs = MAX_BLOCK_MS + this.#options.commandTimeoutMs
+    const reads = new RedisLink(this.#options, `shard-${shard}`, replyTimeoutMs, undefined, this.#newClient)
     const ownership = { shard, token, leaseMs: args[2] as number, dueInMs, formerDeliveries }
     const owned = new RedisShard({ commands: this.#commands, reads }, keys, ownership, () => this.#owned.delete(owned))
     this.#owned.add(owned)

@@ -1,6 +1,6 @@
-import { setTimeout } from 'node:timers/promises'
-import { Redis } from 'ioredis'
+import { type RedisOptions as ClientOptions, Redis } from 'ioredis'
 import { TelemetryError } from '../../errors/telemetry-error.js'
+import { pause } from '../../time/pause.js'
 import { needsNewConnection, toTelemetryError, wasNotSent } from './redis-errors.js'
 import type { RedisOptions } from './redis-options.js'
 import { type RedisScript, runScript, type ScriptArgument } from './redis-script.js'
@@ -9,6 +9,11 @@ import { type RedisScript, runScript, type ScriptArgument } from './redis-script
 const CLOSED = 'Connection is closed.'
 /** After a failed connection the next one is tried no sooner. */
 const RECONNECT_PAUSE_MS = 50
+
+/** Makes a client that is not connected yet. */
+export type NewClient = (options: ClientOptions) => Redis
+
+export const newIoredisClient: NewClient = (options) => new Redis(options)
 
 /**
  * One connection to Redis that is replaced as a whole when it breaks.
@@ -24,6 +29,7 @@ export class RedisLink {
   readonly #name: string
   readonly #replyTimeoutMs: number
   readonly #prepare: (client: Redis) => Promise<void>
+  readonly #newClient: NewClient
   #client: Promise<Redis> | undefined
   #live: Redis | undefined
   /** What first went wrong with a connection. */
@@ -40,12 +46,14 @@ export class RedisLink {
     name: string,
     replyTimeoutMs: number,
     prepare: (client: Redis) => Promise<void> = async () => {},
+    newClient: NewClient = newIoredisClient,
   ) {
     this.where = `Redis at ${options.host}:${options.port}`
     this.#options = options
     this.#name = name
     this.#replyTimeoutMs = replyTimeoutMs
     this.#prepare = prepare
+    this.#newClient = newClient
   }
 
   /**
@@ -113,10 +121,10 @@ export class RedisLink {
   async #open(): Promise<Redis> {
     // Waiting, not failing at once: a caller that tries again in a loop must not keep the event loop from turning.
     const pauseMs = this.#notBeforeMs - performance.now()
-    if (pauseMs > 0) await setTimeout(pauseMs)
+    if (pauseMs > 0) await pause(pauseMs)
     if (this.#isClosed) throw this.#closedError()
     const { host, port, username, password, db, tls, commandTimeoutMs } = this.#options
-    const client = new Redis({
+    const client = this.#newClient({
       host,
       port,
       username,

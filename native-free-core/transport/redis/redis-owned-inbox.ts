@@ -1,4 +1,5 @@
 import type { TelemetryError } from '../../errors/telemetry-error.js'
+import { pause } from '../../time/pause.js'
 import type { SettleResult } from '../batch-stream.js'
 import type { InboxEntry, InboxSettlement, OwnedInbox } from '../task-inbox.js'
 import { deadLetterJson } from './dead-letter-json.js'
@@ -8,7 +9,7 @@ import { INBOX_SETTLE } from './scripts/inbox-settle-v1-k4.js'
 import { INBOX_TAKE } from './scripts/inbox-take-v1-k4.js'
 import { RENEW } from './scripts/renew-v1-k1.js'
 import { MAX_BLOCK_MS, type ReaderLinks } from './shard-reader.js'
-import { pause, settledOrAborted } from './waiting.js'
+import { settledOrAborted } from './waiting.js'
 
 const FENCED = -2
 /** The dead-letter list keeps its newest; older ones go, counted as `dead-letters-trimmed`. */

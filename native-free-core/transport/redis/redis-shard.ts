@@ -1,3 +1,4 @@
+import { pause } from '../../time/pause.js'
 import type { LeasedEntry, OwnedShard, Settlement, SettleResult } from '../batch-stream.js'
 import { type LeaseLimits, type UnsettledEntry, unsettledEntry } from './carried-entries.js'
 import { DelayedPromoter } from './delayed-promoter.js'
@@ -10,7 +11,6 @@ import { SETTLE } from './scripts/settle-v1-k10.js'
 import { settleArguments } from './settle-arguments.js'
 import { type ReaderLinks, ShardReader } from './shard-reader.js'
 import { deliveryKey } from './stream-entry.js'
-import { pause } from './waiting.js'
 
 const FENCED = -2
 const FENCED_RESULT: SettleResult = { kind: 'fenced' }

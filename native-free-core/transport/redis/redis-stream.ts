@@ -9,7 +9,7 @@ import type { TaskInbox } from '../task-inbox.js'
 import { queueKeys } from './keyspace.js'
 import { RedisBatchStream } from './redis-batch-stream.js'
 import { RedisInbox } from './redis-inbox.js'
-import { RedisLink } from './redis-link.js'
+import { type NewClient, newIoredisClient, RedisLink } from './redis-link.js'
 import { type RedisOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
 import { RedisPressure } from './redis-pressure.js'
 import { RedisProducer } from './redis-producer.js'
@@ -19,13 +19,17 @@ import { checkQueue, checkServer } from './store-check.js'
 
 /**
  * @param options `RedisStreamOptions`
+ * @param newClient what stands for ioredis in a simulation
  * @throws TLM_STREAM_UNAVAILABLE while Redis cannot be reached: try again
  * @throws TLM_STREAM_MISCONFIGURED for wrong credentials, a server that may evict or is too old, another shard count
  * @throws TLM_OPTIONS_INVALID
  */
-export async function openBatchProducer(options: unknown): Promise<BatchProducer> {
+export async function openBatchProducer(
+  options: unknown,
+  newClient: NewClient = newIoredisClient,
+): Promise<BatchProducer> {
   const stream = readRedisStreamOptions(options)
-  const link = await openLink(stream, 'producer', async (client, where) => {
+  const link = await openLink(stream, 'producer', newClient, async (client, where) => {
     await checkServer(client, where)
     await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
     await client.script('LOAD', APPEND.text)
@@ -36,18 +40,23 @@ export async function openBatchProducer(options: unknown): Promise<BatchProducer
 /**
  * @param options `RedisStreamOptions`
  * @param holder unique name of this process
+ * @param newClient what stands for ioredis in a simulation
  * @throws TLM_STREAM_UNAVAILABLE while Redis cannot be reached: try again
  * @throws TLM_STREAM_MISCONFIGURED for wrong credentials, a server that may evict or is too old, another shard count
  * @throws TLM_OPTIONS_INVALID
  */
-export async function openBatchStream(options: unknown, holder: string): Promise<BatchStream> {
+export async function openBatchStream(
+  options: unknown,
+  holder: string,
+  newClient: NewClient = newIoredisClient,
+): Promise<BatchStream> {
   const stream = readRedisStreamOptions(options)
   const watch = new ServerWatch()
-  const link = await openLink(stream, 'stream', async (client, where) => {
+  const link = await openLink(stream, 'stream', newClient, async (client, where) => {
     watch.see(await checkServer(client, where))
     await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
   })
-  return new RedisBatchStream(link, watch, stream, holder)
+  return new RedisBatchStream(link, watch, stream, holder, newClient)
 }
 
 /**
@@ -60,7 +69,9 @@ export async function openBatchStream(options: unknown, holder: string): Promise
 export async function openTaskInbox(options: unknown, holder: string): Promise<TaskInbox> {
   const redis = readRedisOptions(options)
   const watch = new ServerWatch()
-  const link = await openLink(redis, 'inbox', async (client, where) => watch.see(await checkServer(client, where)))
+  const link = await openLink(redis, 'inbox', newIoredisClient, async (client, where) =>
+    watch.see(await checkServer(client, where)),
+  )
   return new RedisInbox(link, watch, redis, holder)
 }
 
@@ -78,11 +89,11 @@ export async function openPressureSignal(options: unknown): Promise<PressureSign
 async function openLink(
   options: RedisOptions,
   name: string,
+  newClient: NewClient,
   prepare: (client: Redis, where: string) => Promise<void>,
 ): Promise<RedisLink> {
-  const link: RedisLink = new RedisLink(options, name, options.commandTimeoutMs, (client) =>
-    prepare(client, link.where),
-  )
+  const prepareHere = (client: Redis) => prepare(client, link.where)
+  const link: RedisLink = new RedisLink(options, name, options.commandTimeoutMs, prepareHere, newClient)
   try {
     await link.client()
   } catch (error) {

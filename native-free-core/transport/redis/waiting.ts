@@ -26,8 +26,3 @@ export function settledOrAborted(
     }
   })
 }
-
-/** Resolves after `waitMs`, or when the signal aborts. */
-export function pause(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-  return settledOrAborted(new Promise(() => {}), signal, waitMs)
-}

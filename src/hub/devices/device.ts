@@ -2,8 +2,8 @@ import { fromPortableError, type PortableError, TelemetryError, toPortableError 
 import type { Service } from '#core/lifecycle/service'
 import { backoffWaitMs } from '#core/policy/backoff'
 import type { Clock } from '#core/time/clock'
+import { pause } from '#core/time/pause'
 import type { Driver } from '../drivers/driver.js'
-import { pause } from '../drivers/pause.js'
 import type { DevicePolicy } from './device-policy.js'
 import { type DeviceEvent, type DeviceState, nextState } from './device-state.js'
 

@@ -1,3 +1,8 @@
+/** Looks whether it gets what it waits for. */
+interface Waiter {
+  look(): void
+}
+
 /**
  * How many entries may be leased and not settled, over all shards of the process. A shard reserves before it leases, and
  * gives back what did not come and what is settled.
@@ -6,7 +11,7 @@ export class InFlightBudget {
   readonly #max: number
   #used = 0
   #shards = 0
-  readonly #waiters = new Set<() => void>()
+  readonly #waiters = new Set<Waiter>()
 
   /** @param max at least 1 */
   constructor(max: number) {
@@ -42,24 +47,36 @@ export class InFlightBudget {
     return granted
   }
 
+  /** What is given back goes to those who wait in {@link room}, first come, first served. */
   free(entries: number): void {
     this.#used -= entries
-    if (entries > 0) for (const resolve of [...this.#waiters]) resolve()
+    if (entries > 0) for (const waiter of [...this.#waiters]) waiter.look()
   }
 
-  /** Resolves when something was given back, after `waitMs`, or when the signal is aborted. */
-  room(waitMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve()
+  /**
+   * Waits for a reservation, for `waitMs` or until the signal is aborted. Whoever came before is served before: a shard
+   * that gives back and reserves anew in a circle would else keep all others out.
+   *
+   * @returns the number granted: 0 .. `wanted`; a caller that wants nothing is told when something is given back
+   */
+  room(wanted: number, waitMs: number, signal: AbortSignal): Promise<number> {
+    if (signal.aborted) return Promise.resolve(0)
     return new Promise((resolve) => {
-      const settle = () => {
+      const settle = (granted: number) => {
         clearTimeout(timer)
-        signal.removeEventListener('abort', settle)
-        this.#waiters.delete(settle)
-        resolve()
+        signal.removeEventListener('abort', end)
+        this.#waiters.delete(waiter)
+        resolve(granted)
       }
-      const timer = setTimeout(settle, waitMs)
-      signal.addEventListener('abort', settle)
-      this.#waiters.add(settle)
+      const end = () => settle(0)
+      const look = () => {
+        const granted = this.reserve(wanted)
+        if (granted > 0 || wanted <= 0) settle(granted)
+      }
+      const waiter: Waiter = { look }
+      const timer = setTimeout(end, waitMs)
+      signal.addEventListener('abort', end)
+      this.#waiters.add(waiter)
     })
   }
 }

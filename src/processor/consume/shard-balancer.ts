@@ -1,9 +1,9 @@
 import { type Backoff, backoffWaitMs } from '#core/policy/backoff'
+import { pause } from '#core/time/pause'
 import type { BatchStream, OwnedShard } from '#core/transport/batch-stream'
 import type { Logger } from '../../host/logger.js'
 import type { StoreHealth } from '../store-health.js'
 import { fairShare, preferredShards } from './fair-share.js'
-import { pause } from './pausing.js'
 import type { LoopEnd } from './shard-loop.js'
 
 /** Longest time between two looks at who else is there. */

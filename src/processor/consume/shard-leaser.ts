@@ -1,7 +1,7 @@
+import { pause } from '#core/time/pause'
 import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
 import type { StoreHealth } from '../store-health.js'
 import type { InFlightBudget } from './in-flight-budget.js'
-import { pause } from './pausing.js'
 
 /** Most entries and bytes of one lease, which is what one run takes. */
 const MAX_ENTRIES = 256
@@ -32,11 +32,9 @@ export class ShardLeaser {
    * @param held entries of the shard that are leased already
    */
   async lease(held: number, waitMs: number): Promise<LeasedEntry[]> {
-    const reserved = this.#budget.reserve(Math.min(MAX_ENTRIES, this.#budget.share - held))
-    if (reserved === 0) {
-      await this.#budget.room(waitMs, this.#signal)
-      return []
-    }
+    const wanted = Math.min(MAX_ENTRIES, this.#budget.share - held)
+    const reserved = this.#budget.reserve(wanted) || (await this.#budget.room(wanted, waitMs, this.#signal))
+    if (reserved === 0) return []
     let leased: LeasedEntry[] = []
     try {
       const limits = { maxEntries: reserved, maxBytes: MAX_BYTES }

@@ -8,6 +8,7 @@ import type { Sink } from '../sinks/sink.js'
 import type { StoreHealth } from '../store-health.js'
 import type { InFlightBudget } from './in-flight-budget.js'
 import type { LedgerBook } from './processor-ledger.js'
+import type { TrialGate } from './trial-gate.js'
 
 export interface ShardLoopSettings {
   /** How long an ownership lasts without being renewed. */
@@ -23,6 +24,7 @@ export interface ShardLoopContext {
   pool: HandlerPool
   sink: Sink
   budget: InFlightBudget
+  trials: TrialGate
   ledger: LedgerBook
   health: StoreHealth
   clock: Clock

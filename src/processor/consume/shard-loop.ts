@@ -1,12 +1,12 @@
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
 import { backoffWaitMs } from '#core/policy/backoff'
 import type { PackedReply } from '#core/protocol/handler-messages'
+import { pause } from '#core/time/pause'
 import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
 import { type DeadLetter, deadLetterOf, type Retry, verdictOn } from './entry-verdict.js'
 import { HeldEntries } from './held-entries.js'
 import { LeaseKeeper } from './lease-keeper.js'
 import { packEntries } from './pack-bodies.js'
-import { pause } from './pausing.js'
 import { ShardLeaser } from './shard-leaser.js'
 import type { ShardLoopContext } from './shard-loop-context.js'
 import { ShardSettler } from './shard-settler.js'
@@ -169,8 +169,11 @@ export class ShardLoop {
     const isDue = this.#isCheckpointDue(entries.length)
     if (entries.length === 0 && !isDue) return
     const [first] = entries
-    if (first !== undefined && this.#suspects.isSuspect(first)) await this.#runSuspect(first)
-    else await this.#runEntries(entries, isDue)
+    const { trials } = this.#context
+    if (first === undefined || !this.#suspects.isSuspect(first)) {
+      await trials.together(() => this.#runEntries(entries, isDue))
+    } else if (this.#suspects.needsTrial(first)) await trials.alone(() => this.#runSuspect(first))
+    else await trials.together(() => this.#runSuspect(first))
   }
 
   /** Consecutive entries for one run: a suspect alone, others up to the next suspect. */
@@ -272,6 +275,7 @@ export class ShardLoop {
 
   /** Runs an entry alone that may kill its run, so that nothing else is blamed for it. */
   async #runSuspect(entry: LeasedEntry): Promise<void> {
+    if (this.#end === 'lost') return
     if (this.#suspects.hasKilledSilently(entry)) {
       return this.#convict(entry, 'its processor ended each time')
     }
@@ -327,7 +331,7 @@ export class ShardLoop {
   /** The orderly end: everything that was run is checkpointed and settled. */
   async #finish(): Promise<void> {
     await this.#settler.done
-    if (this.#applied.length > 0) await this.#runEntries([], true)
+    if (this.#applied.length > 0) await this.#context.trials.together(() => this.#runEntries([], true))
   }
 
   #sinkLostRows(error: unknown): void {

@@ -1,7 +1,7 @@
 import { type Backoff, backoffWaitMs } from '#core/policy/backoff'
+import { pause } from '#core/time/pause'
 import type { OwnedShard, Settlement } from '#core/transport/batch-stream'
 import type { StoreHealth } from '../store-health.js'
-import { pause } from './pausing.js'
 
 const RETRY: Backoff = { baseMs: 100, maxMs: 5000 }
 

@@ -1,6 +1,6 @@
 import { TelemetryError } from '#core/errors/telemetry-error'
+import { pause } from '#core/time/pause'
 import type { Driver, DriverContext } from '../driver.js'
-import { pause } from '../pause.js'
 import { roomOrAbort } from '../text/offer.js'
 import { FaultScript } from './fault-script.js'
 import { createGaussianTable, GAUSSIAN_MASK } from './gaussian-table.js'

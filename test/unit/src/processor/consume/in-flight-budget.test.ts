@@ -25,16 +25,41 @@ it('the share of a shard shrinks as others join and grows as they leave, but is 
   assert.equal(budget.isScarce, false)
 })
 
-it('who waits for room is woken by what is given back, by its deadline, and by the end', async () => {
+it('who waits for room gets what is given back, or nothing by its deadline or the end', async () => {
   const budget = new InFlightBudget(1)
   budget.reserve(1)
-  const woken = budget.room(60_000, never)
+  const woken = budget.room(5, 60_000, never)
   budget.free(1)
-  await woken
-  await budget.room(1, never)
+  assert.equal(await woken, 1)
+  assert.equal(budget.used, 1)
+  assert.equal(await budget.room(5, 1, never), 0)
   const end = new AbortController()
-  const ended = budget.room(60_000, end.signal)
+  const ended = budget.room(5, 60_000, end.signal)
   end.abort()
-  await ended
-  await budget.room(60_000, end.signal)
+  assert.equal(await ended, 0)
+  assert.equal(await budget.room(5, 60_000, end.signal), 0)
+  assert.equal(budget.used, 1)
+})
+
+it('who waits for room is served in turn, and before one that gives back and reserves anew', async () => {
+  const budget = new InFlightBudget(2)
+  budget.reserve(2)
+  const order: string[] = []
+  const first = budget.room(2, 60_000, never).then((granted) => order.push(`first ${granted}`))
+  const second = budget.room(2, 60_000, never).then((granted) => order.push(`second ${granted}`))
+  budget.free(1)
+  assert.equal(budget.reserve(1), 0)
+  budget.free(1)
+  assert.equal(budget.reserve(1), 0)
+  await Promise.all([first, second])
+  assert.deepEqual(order, ['first 1', 'second 1'])
+})
+
+it('who wants nothing is told when something was given back', async () => {
+  const budget = new InFlightBudget(2)
+  budget.reserve(2)
+  const told = budget.room(0, 60_000, never)
+  budget.free(1)
+  assert.equal(await told, 0)
+  assert.equal(budget.used, 1)
 })

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Coverage } from './engine/coverage.js'
+import { NETWORK_FAULTS } from './network/fault-plan.js'
+import { runSchedule } from './schedule.js'
+import { NEMESES, WORLD_SIZES } from './world-plan.js'
+
+const SCHEDULES = 300
+/** Calls that every kind of network fault has to meet within that. */
+const CALLS = ['append', 'own', 'settle', 'xreadgroup', 'renew', 'hgetall']
+
+function describeFailure({ seed, size, violations }: { seed: number; size: string; violations: readonly string[] }) {
+  return `npm run simulate -- --seed ${seed} --schedules 1 --size ${size} --trace\n${violations.join('\n')}`
+}
+
+describe('the delivery protocol', () => {
+  it('keeps its promises whatever is crashed, stopped, cut and delayed', async () => {
+    const coverage = new Coverage()
+    for (let seed = 1; seed <= SCHEDULES; seed++) {
+      const result = await runSchedule({ seed, size: WORLD_SIZES[seed % WORLD_SIZES.length] })
+      assert.deepEqual(result.violations, [], describeFailure(result))
+      coverage.addAll(result.coverage)
+    }
+    for (const nemesis of NEMESES) assert.ok(coverage.count('nemesis', nemesis) > 0, `${nemesis} never happened`)
+    for (const fault of NETWORK_FAULTS) {
+      for (const call of CALLS) assert.ok(coverage.count(fault, call) > 0, `${fault} never met ${call}`)
+    }
+    assert.ok(coverage.count('batch', 'applied') > 10 * SCHEDULES)
+    assert.ok(coverage.count('batch', 'dead') > 0)
+  })
+})
+
+describe('what the simulation once found', () => {
+  it('more owned shards than entries may be in flight: every shard has its turn', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const plan = { shards: 5, processors: 1, maxInFlight: 2, marks: [], nemeses: [] }
+      const result = await runSchedule({ seed, size: 'large', plan })
+      assert.deepEqual(result.violations, [], describeFailure(result))
+    }
+  })
+
+  it('an entry that kills its process beside the trials of other shards: no innocent is convicted', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const plan = {
+        shards: 3,
+        processors: 2,
+        nemeses: [],
+        markRate: 0.05,
+        marks: ['kills its process always' as const],
+      }
+      const result = await runSchedule({ seed, size: 'large', plan })
+      assert.deepEqual(result.violations, [], describeFailure(result))
+    }
+  })
+})

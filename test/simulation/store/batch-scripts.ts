@@ -1,0 +1,117 @@
+/** The scripts that store and settle batches, as `transport/redis/scripts` has them. */
+import { type Fields, fieldOf, parseId } from './model-stream.js'
+import { dueInMs } from './ownership-scripts.js'
+import { bytesOf, FENCED, numberOf, type ScriptCall, ServerError, textOf } from './script-call.js'
+
+const STORED = -1
+const DUPLICATE = -2
+const BATCH_ARGUMENTS = 9
+
+export function append(call: ScriptCall): unknown {
+  const { shard, shardNumber, nowMs, args, flaws, watcher } = call
+  const field = textOf(args[0])
+  const replies: number[] = []
+  for (let at = 1; at < args.length; at += BATCH_ARGUMENTS) {
+    const [priority, after, seq, id, handler, samples, firstTakenAtUs, , body] = args.slice(at, at + 9)
+    const high = shard.highWater.get(field) ?? 0
+    if (high >= numberOf(seq) && !flaws.has('no high water')) replies.push(DUPLICATE)
+    else if (high !== numberOf(after) && !flaws.has('no high water')) replies.push(high)
+    else {
+      const named = { c: id, h: handler, n: samples, t: firstTakenAtUs, b: body }
+      shard.streams[numberOf(priority)].add(nowMs, fieldsOf(named))
+      shard.highWater.set(field, numberOf(seq))
+      shard.samples += numberOf(samples)
+      watcher.highWater(shardNumber, field, high, numberOf(seq))
+      watcher.appended(shardNumber, textOf(id), bytesOf(body))
+      replies.push(STORED)
+    }
+  }
+  call.entriesAdded()
+  return replies
+}
+
+export function settle(call: ScriptCall): unknown {
+  const { shard, shardNumber, nowMs, args, flaws, watcher } = call
+  const { owner } = shard
+  const token = numberOf(args[0])
+  if (owner.token !== token && !flaws.has('no fence')) return FENCED
+  if (owner.settled >= numberOf(args[1]) && !flaws.has('no settlement numbers')) {
+    return new ServerError('BUSY a later settlement was made already')
+  }
+  owner.settled = numberOf(args[1])
+  const group = textOf(args[2])
+  const acked: string[] = []
+  const dead: string[] = []
+
+  const remove = (priority: number, id: string) => {
+    shard.deliveries.delete(`${priority}:${id}`)
+    return shard.streams[priority].remove(group, parseId(id))
+  }
+  const find = (priority: number, id: string) => shard.streams[priority].find(parseId(id))?.fields
+
+  let at = 3
+  for (let left = numberOf(args[at]); left > 0; left--) {
+    const priority = numberOf(args[at + 1])
+    const id = textOf(args[at + 2])
+    const fields = find(priority, id)
+    if (fields !== undefined) acked.push(batchIdOf(fields))
+    if (remove(priority, id)) shard.samples -= numberOf(args[at + 3])
+    at += 4
+  }
+
+  at++
+  for (let left = numberOf(args[at]); left > 0; left--) {
+    const priority = numberOf(args[at + 1])
+    const id = textOf(args[at + 2])
+    const fields = find(priority, id)
+    if (fields !== undefined) {
+      const member = `${priority}:${id}`
+      shard.held.set(member, [...fieldsOf({ a: args[at + 3], d: args[at + 4] }), ...without(fields)])
+      shard.delayed.set(member, nowMs + numberOf(args[at + 5]))
+      remove(priority, id)
+    }
+    at += 5
+  }
+
+  at++
+  for (let left = numberOf(args[at]); left > 0; left--) {
+    const priority = numberOf(args[at + 1])
+    const id = textOf(args[at + 2])
+    const fields = find(priority, id)
+    if (fields !== undefined) {
+      const [attempts, deliveries, x, m] = args.slice(at + 5, at + 9)
+      shard.dead.push([...fieldsOf({ x, m, p: priority, o: id, a: attempts, d: deliveries }), ...without(fields)])
+      dead.push(batchIdOf(fields))
+      remove(priority, id)
+      shard.samples -= numberOf(args[at + 3])
+    }
+    at += 8
+  }
+
+  at++
+  for (let left = numberOf(args[at]); left > 0; left--) {
+    shard.state.set(textOf(args[at + 1]), bytesOf(args[at + 2]))
+    at += 2
+  }
+  for (const row of args.slice(at + 1)) shard.state.delete(textOf(row))
+  watcher.settlementMade(shardNumber, owner.token === token, acked, dead)
+  return dueInMs(shard, nowMs)
+}
+
+export function batchIdOf(fields: Fields): string {
+  return fieldOf(fields, 'c')?.toString() ?? ''
+}
+
+/** Without attempts and deliveries. */
+function without(fields: Fields): Buffer[] {
+  const kept: Buffer[] = []
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i].toString('latin1')
+    if (name !== 'a' && name !== 'd') kept.push(fields[i], fields[i + 1])
+  }
+  return kept
+}
+
+function fieldsOf(named: Readonly<Record<string, string | number | Buffer>>): Buffer[] {
+  return Object.entries(named).flatMap(([name, value]) => [Buffer.from(name, 'latin1'), bytesOf(value)])
+}
