@@ -1,6 +1,7 @@
 import type { Priority } from '#core/model/priority'
 import type { Clock } from '#core/time/clock'
 import type { LeasedEntry, OwnedShard, Settlement, SettleResult } from '#core/transport/batch-stream'
+import { deadLettersByEntry } from '#core/transport/dead-letter-orders'
 import { Arrivals } from './arrivals.js'
 import { BodyFiles } from './body-files.js'
 import type { ControlLog } from './control-log.js'
@@ -250,9 +251,9 @@ export class OwnedEmbeddedShard implements OwnedShard {
       const leased = claim(how.id)
       if (leased !== undefined) await plan.retry(leased, how)
     }
-    for (const how of settlement.deadLetter) {
-      const leased = claim(how.id)
-      if (leased !== undefined) await plan.bury(leased, how)
+    for (const [id, orders] of deadLettersByEntry(settlement.deadLetter)) {
+      const leased = claim(id)
+      if (leased !== undefined) await plan.bury(leased, orders)
     }
     plan.saveState(settlement.state)
     const byReader = plan.finish(this.#log.readers)
