@@ -135,8 +135,10 @@ export interface OwnedShard {
   /** Rows saved by the last settlement of whichever owner. */
   loadState(): Promise<Map<string, Uint8Array>>
   /**
-   * Leases the next entries: first those a former owner left unsettled, then new ones; high priority first. Entries may
-   * be leased while earlier ones are not settled yet; each is given once to one owner.
+   * Leases the next entries. Each priority is in order: first those a former owner left unsettled, then new ones. Between
+   * priorities `policy/priority-turns` decides: high, normal and low share the bytes 8 : 4 : 1 while all of them wait, and
+   * an entry older than its priority's limit goes next; so high waits little, and low moves whatever else comes. Entries
+   * may be leased while earlier ones are not settled yet; each is given once to one owner.
    *
    * Waits up to `waitMs` for the first entry; `[]` when none came, or when `signal` aborts.
    */
