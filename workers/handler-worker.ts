@@ -29,7 +29,8 @@ export async function run(request: HandlerRequest): Promise<PackedReply> {
   runner ??= createRunner(workerData as HandlerWorkerData)
   const reply = (await runner).run(request)
   const findings = packFindings(reply.findings)
-  const buffers = ownBuffersOf(reply.chunks)
+  const dead = reply.results.flatMap((result) => result.dead ?? [])
+  const buffers = ownBuffersOf([...reply.chunks, ...dead])
   if (findings.count > 0) buffers.push(findings.json.buffer as ArrayBuffer)
   return transferring({ ...reply, findings }, buffers)
 }

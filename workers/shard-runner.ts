@@ -1,27 +1,38 @@
+import { BatchEncoder } from '#core/codec/batch-codec'
+import { allRows, encodeRows, pickRows } from '#core/codec/batch-part'
 import { type PortableError, TelemetryError, toPortableError } from '#core/errors/telemetry-error'
 import type { DecodedBatch } from '#core/model/batch'
-import type { Finding } from '#core/model/finding'
 import { seriesKey } from '#core/model/series'
 import type {
+  DeadSample,
   HandlerEntry,
   HandlerEntryResult,
   HandlerReply,
   HandlerRequest,
   StoredChunk,
 } from '#core/protocol/handler-messages'
+import { RunMarker } from '#core/protocol/run-marker'
 import type { HandlerSet } from './handlers/handler-set.js'
 import { RunOutput } from './handlers/run-output.js'
 import { SeriesRuns } from './handlers/series-runs.js'
 import { type Restarted, SeriesRows } from './state/series-rows.js'
 import { DirectoryCache, ShardState } from './state/shard-state.js'
-import type { UserHandlers } from './user-handlers/user-handlers.js'
+import type { UserHandlers, UserRun } from './user-handlers/user-handlers.js'
 
 /** @throws TLM_BATCH_UNREADABLE */
 export type DecodeBatch = (body: Uint8Array) => DecodedBatch
 
+/** Where the entries of one run put what they give. */
+interface RunParts {
+  output: RunOutput
+  chunks: StoredChunk[]
+  marker: RunMarker
+}
+
 /**
  * Runs the handlers over entries of a shard. An entry that cannot be read, or that a user's handler fails on, has no effect
- * on state or findings; what goes wrong after that is a broken invariant and makes the whole run fail.
+ * on state or findings; isolated, it takes effect without the samples that are bad. What goes wrong after the users'
+ * handlers is a broken invariant and makes the whole run fail.
  *
  * Thread: one of the pool. Cost of the five built-in handlers: `bench/micro/handlers.bench.ts`.
  */
@@ -32,6 +43,7 @@ export class ShardRunner {
   readonly #rows: SeriesRows
   readonly #directories = new DirectoryCache()
   readonly #runs = new SeriesRuns()
+  readonly #encoder = new BatchEncoder()
 
   constructor(handlers: HandlerSet, users: UserHandlers, decode: DecodeBatch) {
     this.#handlers = handlers
@@ -46,7 +58,13 @@ export class ShardRunner {
     output.batch = request.lastCorrelationId ?? ''
     const chunks: StoredChunk[] = []
     const { state, restarted } = this.#attach(request)
-    const results = request.entries.map((entry) => this.#runEntry(entry, request.bodies, state, output, chunks))
+    const marker = new RunMarker(request.marker)
+    const results = request.entries.map((entry, index) => {
+      marker.enterEntry(index)
+      return this.#runEntry(entry, request, state, { output, chunks, marker })
+    })
+    marker.enterEntry(undefined)
+    if (request.isProbe) return { results, findings: [], chunks: [], state: state.memory.memory }
     this.#handlers.analyze?.emitSummaries(state, request.checkpoint, output)
     return {
       results,
@@ -66,37 +84,50 @@ export class ShardRunner {
 
   #runEntry(
     entry: HandlerEntry,
-    bodies: Uint8Array,
+    { bodies, isProbe = false }: HandlerRequest,
     state: ShardState,
-    output: RunOutput,
-    chunks: StoredChunk[],
+    { output, chunks, marker }: RunParts,
   ): HandlerEntryResult {
     const body = bodies.subarray(entry.offset, entry.offset + entry.length)
     let batch: DecodedBatch
-    let found: Finding[]
+    let users: UserRun
     try {
       this.#checkSelector(entry.handler)
       batch = this.#decodeBody(body, entry)
-      found = this.#users.run(batch, entry.correlationId, entry.handler)
+      users = this.#users.run(batch, entry, marker)
     } catch (error) {
       return failedResult(entry, toPortableError(error, 'TLM_HANDLER_FAILED'))
     }
+    const kept = users.dead.size === 0 ? undefined : allRows(batch.count).filter((row) => !users.dead.has(row))
+    const left = kept === undefined ? batch : pickRows(batch, kept)
     output.batch = entry.correlationId
-    output.findings.push(...found)
-    this.#analyse(batch, entry.handler, state, output)
-    const [firstTakenAtUs, lastTakenAtUs] = timeRange(batch)
-    if (this.#handlers.stores && selects(entry.handler, 'telemetry.store')) {
-      const series = batch.series.map(seriesKey)
+    output.findings.push(...users.findings)
+    this.#analyse(left, entry.handler, state, output)
+    const [firstTakenAtUs, lastTakenAtUs] = timeRange(left)
+    const result = { id: entry.id, samples: left.count, rejected: output.takeRejected(), firstTakenAtUs, lastTakenAtUs }
+    if (isProbe) return result
+    if (this.#handlers.stores && selects(entry.handler, 'telemetry.store') && left.count > 0) {
       chunks.push({
         key: entry.correlationId,
-        samples: batch.count,
+        samples: left.count,
         firstTakenAtUs,
         lastTakenAtUs,
-        series,
-        body: new Uint8Array(body),
+        series: left.series.map(seriesKey),
+        body: kept === undefined ? new Uint8Array(body) : encodeRows(this.#encoder, batch, kept),
       })
     }
-    return { id: entry.id, samples: batch.count, rejected: output.takeRejected(), firstTakenAtUs, lastTakenAtUs }
+    return kept === undefined ? result : { ...result, dead: this.#deadSamples(batch, users.dead) }
+  }
+
+  #deadSamples(batch: DecodedBatch, dead: UserRun['dead']): DeadSample[] {
+    return [...dead]
+      .sort(([a], [b]) => a - b)
+      .map(([row, error]) => {
+        const { device, channel } = batch.series[batch.seriesIndex[row]]
+        const body = encodeRows(this.#encoder, batch, Uint32Array.of(row))
+        const takenAtUs = batch.takenAtUs[row]
+        return { row, device, channel, takenAtUs, body, ...(error !== undefined && { error }) }
+      })
   }
 
   #checkSelector(selector: string): void {

@@ -1,6 +1,7 @@
 /** What the processor's main thread and a handler thread (Piscina) say to each other; both sides import this file. */
 import type { PortableError } from '../errors/telemetry-error.js'
 import type { Finding } from '../model/finding.js'
+import type { ItemRange } from '../policy/bisection.js'
 import type { SealedBatch } from '../transport/batch-stream.js'
 import type { PackedFindings } from './packed-findings.js'
 
@@ -20,6 +21,15 @@ export interface HandlerEntry extends PackedEntry {
   correlationId: string
   /** `*`, or the one handler type that the entry asks for. */
   handler: string
+  /** A user's handler that is left out although the entry asks for all. */
+  skip?: string
+  /**
+   * The entry's last attempt: where a user's handler throws, its samples are tried in parts, so that only those on which
+   * it throws are left out, see {@link HandlerEntryResult.dead}.
+   */
+  isolate?: boolean
+  /** What earlier runs found out: users' handlers get these parts one by one, and samples in none of them are left out. */
+  parts?: readonly ItemRange[]
 }
 
 /**
@@ -42,6 +52,23 @@ export interface HandlerRequest {
   rows?: ReadonlyMap<string, Uint8Array>
   /** Ask for the rows changed since the last checkpoint, in {@link HandlerReply.rows}, and for all findings held back. */
   checkpoint: boolean
+  /** Only whether the run ends and what fails is of interest: the reply has neither findings nor bodies. */
+  isProbe?: boolean
+  /** Where the thread writes what it is at, see `run-marker`; whoever dispatches the run adds it. */
+  marker?: SharedArrayBuffer
+}
+
+/** A sample that a handler cannot be run on: a batch of its own, and where in its entry it was. */
+export interface DeadSample {
+  /** Index of the sample in the batch. */
+  row: number
+  device: string
+  channel: string
+  takenAtUs: number
+  /** A batch of this one sample in a buffer of its own, transferred. */
+  body: Uint8Array
+  /** What the handler threw; absent for a sample in none of {@link HandlerEntry.parts}. */
+  error?: PortableError
 }
 
 export interface HandlerEntryResult {
@@ -55,6 +82,8 @@ export interface HandlerEntryResult {
   lastTakenAtUs: number
   /** Set when the entry cannot be processed; it then had no effect on the state. */
   error?: PortableError
+  /** Samples that were left out, ascending; all others of the entry took effect. */
+  dead?: DeadSample[]
 }
 
 /** A sealed batch for `telemetry.store`: kept whole, found again by series and time. */

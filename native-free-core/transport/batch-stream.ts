@@ -77,11 +77,42 @@ export interface LeasedEntry {
   body: Uint8Array
 }
 
-/** How the owner ends its leases, and the state to keep; applied in one atomic step. */
+/** An entry that is put back for a later try. */
+export interface RetryOrder {
+  id: string
+  priority: Priority
+  /** Handler attempts that failed so far. */
+  attempts: number
+  afterMs: number
+  /** What it asks for from now on: the rest is done. Absent: as before. */
+  handler?: HandlerSelector
+}
+
+/** An entry that is put aside, or a part of one. */
+export interface DeadLetterOrder {
+  id: string
+  priority: Priority
+  class: string
+  message: string
+  /**
+   * The part that is put aside, as a batch of its own; the rest of the entry counts as acknowledged. One entry may be named
+   * with several parts. Absent: all of the entry.
+   */
+  part?: DeadPart
+}
+
+export interface DeadPart {
+  correlationId: string
+  samples: number
+  firstTakenAtUs: number
+  body: Uint8Array
+}
+
+/** How the owner ends its leases, and the state to keep; applied in one atomic step. An entry's first naming counts. */
 export interface Settlement {
   ack: readonly string[]
-  retry: readonly { id: string; priority: Priority; attempts: number; afterMs: number }[]
-  deadLetter: readonly { id: string; priority: Priority; class: string; message: string }[]
+  retry: readonly RetryOrder[]
+  deadLetter: readonly DeadLetterOrder[]
   /** Rows of state to replace; `undefined` bytes delete the row. Rows not named stay. */
   state: ReadonlyMap<string, Uint8Array | undefined>
 }
@@ -104,8 +135,10 @@ export interface OwnedShard {
   /** Rows saved by the last settlement of whichever owner. */
   loadState(): Promise<Map<string, Uint8Array>>
   /**
-   * Leases the next entries: first those a former owner left unsettled, then new ones; high priority first. Entries may
-   * be leased while earlier ones are not settled yet; each is given once to one owner.
+   * Leases the next entries. Each priority is in order: first those a former owner left unsettled, then new ones. Between
+   * priorities `policy/priority-turns` decides: high, normal and low share the bytes 8 : 4 : 1 while all of them wait, and
+   * an entry older than its priority's limit goes next; so high waits little, and low moves whatever else comes. Entries
+   * may be leased while earlier ones are not settled yet; each is given once to one owner.
    *
    * Waits up to `waitMs` for the first entry; `[]` when none came, or when `signal` aborts.
    */

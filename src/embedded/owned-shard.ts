@@ -1,6 +1,8 @@
 import type { Priority } from '#core/model/priority'
+import { type PriorityHead, PriorityTurns } from '#core/policy/priority-turns'
 import type { Clock } from '#core/time/clock'
 import type { LeasedEntry, OwnedShard, Settlement, SettleResult } from '#core/transport/batch-stream'
+import { deadLettersByEntry } from '#core/transport/dead-letter-orders'
 import { Arrivals } from './arrivals.js'
 import { BodyFiles } from './body-files.js'
 import type { ControlLog } from './control-log.js'
@@ -46,6 +48,7 @@ export class OwnedEmbeddedShard implements OwnedShard {
   readonly #bodies: BodyFiles
   readonly #spent: SpentFiles
   readonly #leased = new Map<string, LeasedSource>()
+  readonly #turns = new PriorityTurns()
   readonly #takes = new InOrder()
   readonly #settles = new InOrder()
   #count = 0
@@ -165,25 +168,35 @@ export class OwnedEmbeddedShard implements OwnedShard {
   #pick({ maxEntries, maxBytes }: Limits): Source[] {
     const sources: Source[] = []
     const nowMs = this.#clock.nowUs() / 1000
+    const next = PRIORITIES.map((priority) => this.#nextOf(priority, nowMs))
     let bytes = 0
-    for (const priority of PRIORITIES) {
-      while (sources.length < maxEntries) {
-        const retry = this.#retries.peek(priority, nowMs)
-        const candidate = retry === undefined ? this.#log.peek(priority) : undefined
-        const size = retry?.row.bytes ?? candidate?.ref.record.bodyBytes
-        if (size === undefined) break
-        if (sources.length > 0 && bytes + size > maxBytes) return sources
-        bytes += size
-        if (retry !== undefined) {
-          this.#retries.take(retry)
-          sources.push({ kind: 'retry', retry })
-        } else if (candidate !== undefined) {
-          candidate.reader.windows[priority].take()
-          sources.push({ kind: 'log', ...candidate })
-        }
-      }
+    while (sources.length < maxEntries) {
+      const priority = this.#turns.next(next, nowMs)
+      const head = priority === undefined ? undefined : next[priority]
+      if (priority === undefined || head === undefined) break
+      bytes += head.bytes
+      if (sources.length > 0 && bytes > maxBytes) break
+      const { source } = head
+      if (source.kind === 'retry') this.#retries.take(source.retry)
+      else source.reader.windows[priority].take()
+      sources.push(source)
+      this.#turns.taken(priority)
+      next[priority] = this.#nextOf(priority, nowMs)
     }
     return sources
+  }
+
+  /** What waits first in a priority: a retry that is due, else the oldest of the log. */
+  #nextOf(priority: Priority, nowMs: number): (PriorityHead & { source: Source }) | undefined {
+    const retry = this.#retries.peek(priority, nowMs)
+    if (retry !== undefined) {
+      const { bytes, storedAtUs } = retry.row
+      return { bytes, storedAtMs: storedAtUs / 1000, source: { kind: 'retry', retry } }
+    }
+    const candidate = this.#log.peek(priority)
+    if (candidate === undefined) return undefined
+    const { bodyBytes, storedAtUs } = candidate.ref.record
+    return { bytes: bodyBytes, storedAtMs: storedAtUs / 1000, source: { kind: 'log', ...candidate } }
   }
 
   async #readBodies(sources: readonly Source[]): Promise<(Uint8Array | undefined)[]> {
@@ -250,9 +263,9 @@ export class OwnedEmbeddedShard implements OwnedShard {
       const leased = claim(how.id)
       if (leased !== undefined) await plan.retry(leased, how)
     }
-    for (const how of settlement.deadLetter) {
-      const leased = claim(how.id)
-      if (leased !== undefined) await plan.bury(leased, how)
+    for (const [id, orders] of deadLettersByEntry(settlement.deadLetter)) {
+      const leased = claim(id)
+      if (leased !== undefined) await plan.bury(leased, orders)
     }
     plan.saveState(settlement.state)
     const byReader = plan.finish(this.#log.readers)

@@ -19,7 +19,11 @@ export class RetryQueue {
 
   /** The retry of the priority that has been due for longest. */
   peek(priority: Priority, nowMs: number): Retry | undefined {
-    return this.#waiting.find(({ row }) => row.priority === priority && row.dueAtMs <= nowMs)
+    for (const retry of this.#waiting) {
+      if (retry.row.dueAtMs > nowMs) return undefined
+      if (retry.row.priority === priority) return retry
+    }
+    return undefined
   }
 
   get nextDueAtMs(): number | undefined {

@@ -1,5 +1,5 @@
 import { batchId } from '#core/model/batch'
-import type { Settlement } from '#core/transport/batch-stream'
+import type { DeadLetterOrder, RetryOrder, Settlement } from '#core/transport/batch-stream'
 import type { BodyFiles } from './body-files.js'
 import type { ControlRows, Cursor, DeadRow, RetryRow, RowChange } from './control-rows.js'
 import type { HandedOut, Source } from './handed-out.js'
@@ -67,14 +67,14 @@ export class SettlementPlan {
   }
 
   /** The entry leaves the log, body and all, until it is due. */
-  async retry({ source, deliveryCount }: LeasedSource, how: Settlement['retry'][number]): Promise<void> {
+  async retry({ source, deliveryCount }: LeasedSource, how: RetryOrder): Promise<void> {
     const { handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs } = describe(source)
     const row: RetryRow = {
       dueAtMs: this.#nowUs / 1000 + how.afterMs,
       priority: how.priority,
       attempts: how.attempts,
       deliveryCount,
-      ...{ handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs },
+      ...{ handler: how.handler ?? handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs },
       bodyFile: await this.#bodies.write(await bodyOf(source, this.#bodies)),
     }
     this.remove(source)
@@ -83,15 +83,18 @@ export class SettlementPlan {
     this.retries.push({ n, row })
   }
 
-  /** The entry becomes a dead letter. */
-  async bury({ source, attempts }: LeasedSource, how: Settlement['deadLetter'][number]): Promise<void> {
-    const { handler, correlationId, samples, firstTakenAtUs, bytes } = describe(source)
-    const { class: kind, message, priority } = how
-    const isKept = this.#deadBytes + bytes <= MAX_DEAD_BYTES
-    const bodyFile = isKept ? await this.#bodies.write(await bodyOf(source, this.#bodies)) : undefined
+  /** The entry becomes a dead letter, or its parts do. @param orders of the entry; see `DeadLetterOrder.part` */
+  async bury({ source, attempts }: LeasedSource, orders: readonly DeadLetterOrder[]): Promise<void> {
+    const { handler, correlationId, samples, firstTakenAtUs } = describe(source)
+    for (const { class: kind, message, priority, part } of orders) {
+      const whole = { correlationId, samples, firstTakenAtUs, body: undefined }
+      const { body = await bodyOf(source, this.#bodies), ...about } = part ?? whole
+      const isKept = this.#deadBytes + body.length <= MAX_DEAD_BYTES
+      const bodyFile = isKept ? await this.#bodies.write(body) : undefined
+      const said = { class: kind, message, handler, priority, attempts, ...about }
+      this.#addDead({ ...said, bytes: isKept ? body.length : 0, bodyFile })
+    }
     this.remove(source)
-    const said = { class: kind, message, correlationId, handler, priority, attempts, samples, firstTakenAtUs }
-    this.#addDead({ ...said, bytes: isKept ? bytes : 0, bodyFile })
   }
 
   saveState(state: Settlement['state']): void {
@@ -159,7 +162,7 @@ function describeLoss(
   const message = `Batches ${firstSeq} to ${lastSeq} cannot be read from ${reader.name}: the disk lost or damaged them.`
   const unknown = { handler: '*', attempts: 0, firstTakenAtUs: undefined, bytes: 0, bodyFile: undefined }
   const correlationId = correlationIdOf(reader, lastSeq)
-  return { class: 'TLM_BATCH_UNREADABLE', message, correlationId, samples, priority, ...unknown }
+  return { class: 'unreadable', message, correlationId, samples, priority, ...unknown }
 }
 
 function changeOf(

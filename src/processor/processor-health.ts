@@ -5,13 +5,17 @@ export interface HealthInputs {
   /** What is wrong with the store; `undefined` while it answers. */
   storeProblem: string | undefined
   sinkProblem: string | undefined
+  /** What is wrong with the users' handlers; the others go on. */
+  handlerProblem?: string | undefined
   /** Entries that wait in shards of this processor or of nobody. */
   waiting: number
   /** Samples leased since the start. */
   leased: number
 }
 
-export type Health = { status: 'ok' } | { status: 'degraded'; reason: 'store' | 'sink' | 'stall'; problem: string }
+export type Health =
+  | { status: 'ok' }
+  | { status: 'degraded'; reason: 'store' | 'sink' | 'handler' | 'stall'; problem: string }
 
 /** How long entries may wait without any being leased. */
 const STALL_MS = 30_000
@@ -31,12 +35,13 @@ export class HealthJudge {
   }
 
   /** To be called once in a while: progress is what changed since the last call. */
-  judge({ storeProblem, sinkProblem, waiting, leased }: HealthInputs): Health {
+  judge({ storeProblem, sinkProblem, handlerProblem, waiting, leased }: HealthInputs): Health {
     const nowMs = this.#clock.monotonicMs()
     if (leased !== this.#leased || waiting === 0) this.#progressMs = nowMs
     this.#leased = leased
     if (storeProblem !== undefined) return { status: 'degraded', reason: 'store', problem: storeProblem }
     if (sinkProblem !== undefined) return { status: 'degraded', reason: 'sink', problem: sinkProblem }
+    if (handlerProblem !== undefined) return { status: 'degraded', reason: 'handler', problem: handlerProblem }
     const idleMs = nowMs - this.#progressMs
     if (idleMs <= STALL_MS) return { status: 'ok' }
     const problem = `${waiting} batches wait and none was leased for ${Math.round(idleMs / 1000)} s`

@@ -5,6 +5,7 @@ import { PRESSURE_LEVELS } from '#core/policy/pressure'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import type { PoolCounters } from './dispatch/handler-pool.js'
+import { circuitNumber, type HandlerWatch, type WatchedHandler } from './dispatch/handler-watch.js'
 import type { InboxCounters } from './inbox/inbox-loop.js'
 import { imbalanceOf, type ProcessorFigures } from './processor-figures.js'
 import type { SinkCounters } from './sinks/sink.js'
@@ -20,6 +21,10 @@ export interface MetricSources {
   chunks(): number
   latency: LatencyRecorder
   inbox(): InboxCounters | undefined
+  handlers: HandlerWatch
+  /** Entries put back without an attempt, by reason. */
+  held: Readonly<Record<string, number>>
+  probes: { runs: number }
 }
 
 export interface ProcessorMetrics {
@@ -33,7 +38,12 @@ export interface ProcessorMetrics {
 export function createProcessorMetrics(sources: MetricSources): ProcessorMetrics {
   let figures = sources.figures()
   const snapshot = { ...sources, figures: () => figures }
-  const registry = createMetrics([...ledgerMetrics(snapshot), ...queueMetrics(snapshot), ...workMetrics(snapshot)])
+  const registry = createMetrics([
+    ...ledgerMetrics(snapshot),
+    ...queueMetrics(snapshot),
+    ...workMetrics(snapshot),
+    ...handlerMetrics(snapshot),
+  ])
   const durations = new Histogram({
     name: 'processor_task_duration_seconds',
     help: 'Time of one run of the handlers in its thread',
@@ -109,6 +119,7 @@ function workMetrics(sources: MetricSources): (MetricDefinition | HistogramDefin
   return [
     counter('processor_tasks_total', 'Runs of the handlers', () => pool.runs),
     counter('processor_run_deaths_total', 'Runs that ended with their thread', () => pool.deaths),
+    counter('processor_run_out_of_memory_total', 'Of those, the ones for want of heap', () => pool.outOfMemory),
     counter('processor_runs_overdue_total', 'Runs ended because they took too long', () => pool.overdue),
     gauge('processor_threads', 'Handler threads', threads),
     counter('processor_chunks_total', 'Whole batches stored', chunks),
@@ -123,6 +134,50 @@ function workMetrics(sources: MetricSources): (MetricDefinition | HistogramDefin
       LATENCY_BOUNDS,
       latency,
     ),
+  ]
+}
+
+function handlerMetrics({ handlers, held, probes }: MetricSources): MetricDefinition[] {
+  const byHandler = (read: (handler: WatchedHandler) => number) => () =>
+    handlers.handlers.map((handler) => ({ labels: { handler: handler.type }, value: read(handler) }))
+  const labels = ['handler']
+  return [
+    {
+      name: 'processor_handler_circuit',
+      help: "State of a user handler's circuit: 0 closed, 1 half-open, 2 open",
+      kind: 'gauge',
+      labels,
+      read: byHandler(({ circuit }) => circuitNumber(circuit.state)),
+    },
+    {
+      name: 'processor_handler_circuit_openings_total',
+      help: 'Times that a circuit has opened',
+      kind: 'counter',
+      labels,
+      read: byHandler(({ circuit }) => circuit.openings),
+    },
+    {
+      name: 'processor_handler_failures_total',
+      help: 'Batches that a user handler threw on, or that ended its thread',
+      kind: 'counter',
+      labels,
+      read: byHandler(({ failures }) => failures),
+    },
+    {
+      name: 'processor_handler_retry_debt',
+      help: 'Retries that are planned ahead of what the retry budget has earned',
+      kind: 'gauge',
+      labels,
+      read: byHandler(({ budget }) => budget.debt),
+    },
+    {
+      name: 'processor_batches_held_total',
+      help: 'Batches put back as they were, without an attempt',
+      kind: 'counter',
+      labels: ['reason'],
+      read: () => Object.entries(held).map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+    counter('processor_probes_total', 'Runs without effect, to find out what ends a run', () => probes.runs),
   ]
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { messageOf } from '#core/errors/telemetry-error'
 import { backoffWaitMs } from '#core/policy/backoff'
+import type { BreakerState } from '#core/policy/circuit-breaker'
 import type { HandlerSpec } from '#core/protocol/handler-messages'
 import { systemClock } from '#core/time/clock'
 import { pause } from '#core/time/pause'
@@ -17,6 +18,7 @@ import { LedgerBook } from './consume/processor-ledger.js'
 import type { ShardLoopContext } from './consume/shard-loop-context.js'
 import { TrialGate } from './consume/trial-gate.js'
 import { ThreadPool } from './dispatch/handler-pool.js'
+import { HandlerWatch } from './dispatch/handler-watch.js'
 import type { ProcessorFigures } from './processor-figures.js'
 import { type Health, HealthJudge } from './processor-health.js'
 import { createProcessorMetrics, type ProcessorMetrics } from './processor-metrics.js'
@@ -27,8 +29,6 @@ import type { SqliteOptions } from './sinks/sqlite-sink.js'
 import { StoreHealth } from './store-health.js'
 import { StoreSession } from './store-session.js'
 
-/** A run of the handlers takes milliseconds; one that takes this long does not end. */
-const RUN_DEADLINE_MS = 30_000
 const OPEN_RETRY = { baseMs: 100, maxMs: 3000 }
 /** Of the time a stop may take, the part for finishing the work; the rest is for letting go of it. */
 const ORDERLY_PART = 0.6
@@ -50,6 +50,9 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   readonly #reader: SinkReader
   readonly #metrics: ProcessorMetrics
   readonly #context: ShardLoopContext
+  readonly #handlers: HandlerWatch
+  readonly #held = { newer_version: 0, handler_paused: 0 }
+  readonly #probes = { runs: 0 }
   readonly #stopping = new AbortController()
   readonly #startedMs = systemClock.monotonicMs()
   #session: StoreSession | undefined
@@ -62,14 +65,18 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     const warnings = new RateLimitedLog(log, systemClock)
     const sqlite: SqliteOptions = { path: settings.sqlitePath }
     const sinkModule = { moduleUrl: import.meta.resolve('#src/processor/sinks/sqlite-sink'), options: sqlite }
-    const { threads, maxHeapBytes } = settings
-    const poolOptions = { threads, maxHeapBytes, runDeadlineMs: RUN_DEADLINE_MS, workerData: { handlers } }
+    const { threads, maxHeapBytes, runDeadlineMs } = settings
+    const poolOptions = { threads, maxHeapBytes, runDeadlineMs, workerData: { handlers } }
     this.#settings = settings
     this.#log = log
     this.#health = new StoreHealth(warnings)
     this.#observer = new ProcessorObserver(
       handlers.map(({ type }) => type),
       systemClock,
+    )
+    const { monotonicMs: nowMs } = systemClock
+    this.#handlers = new HandlerWatch(handlers, { nowMs, random: Math.random }, (type, state) =>
+      this.#handlerChanged(type, state),
     )
     this.#pool = new ThreadPool(poolOptions, systemClock, log, (durationMs) => this.#metrics.observeRun(durationMs))
     this.#sink = new SinkThread(sinkModule, log)
@@ -84,6 +91,9 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       chunks: () => this.#observer.chunks,
       latency: this.#observer.latency,
       inbox: () => this.#session?.inboxCounters,
+      handlers: this.#handlers,
+      held: this.#held,
+      probes: this.#probes,
     })
     this.#context = {
       settings,
@@ -96,6 +106,10 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       clock: systemClock,
       log,
       warnings,
+      handlers: this.#handlers,
+      random: Math.random,
+      held: this.#held,
+      probes: this.#probes,
       onWritten: (entries, reply) => this.#observer.written(entries, reply),
     }
   }
@@ -148,6 +162,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     return this.#judge.judge({
       storeProblem: this.#health.problem,
       sinkProblem: this.#sink.failure?.message,
+      handlerProblem: this.#handlers.problem,
       waiting: this.#session?.backlog.waiting ?? 0,
       leased: this.#ledger.leased,
     })
@@ -168,6 +183,11 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       pressure: this.#session?.pressure ?? 'green',
       isSinkUp: this.#sink.failure === undefined,
     }
+  }
+
+  #handlerChanged(handler: string, state: BreakerState): void {
+    if (state === 'closed') this.#log.info({ handler }, 'the handler works again: it is given its batches')
+    else this.#log.error({ handler }, 'the handler fails on every batch: its batches wait, it is tried now and then')
   }
 
   /** Until the store is open, however long it is away. */

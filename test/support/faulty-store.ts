@@ -3,6 +3,7 @@ import { TelemetryError } from '#core/errors/telemetry-error'
 import { batchId } from '#core/model/batch'
 import type {
   BatchStream,
+  DeadPart,
   LeasedEntry,
   OwnedShard,
   SealedBatch,
@@ -10,6 +11,7 @@ import type {
   SettleResult,
   ShardDepth,
 } from '#core/transport/batch-stream'
+import { deadLettersByEntry } from '#core/transport/dead-letter-orders'
 
 /** Calls that tests make fail. */
 export type StoreCall = 'own' | 'beat' | 'loadState' | 'lease' | 'renew' | 'settle' | 'release'
@@ -27,7 +29,7 @@ interface StoredEntry {
 interface Shard {
   entries: Map<string, StoredEntry>
   state: Map<string, Uint8Array>
-  deadLetters: { id: string; class: string; message: string }[]
+  deadLetters: { id: string; class: string; message: string; part?: DeadPart | undefined }[]
   token: number
   owner: string | undefined
   untilMs: number
@@ -220,12 +222,15 @@ class FaultyShard implements OwnedShard {
       this.#store.onSettle(this.shard, settlement)
       const { entries, state, deadLetters } = this.#state
       for (const id of settlement.ack) entries.delete(storedId(id))
-      for (const { id, attempts, afterMs } of settlement.retry) {
+      for (const { id, attempts, afterMs, handler } of settlement.retry) {
         const stored = entries.get(storedId(id))
-        if (stored) Object.assign(stored, { attempts, fromMs: performance.now() + afterMs, leasedTo: undefined })
+        if (stored === undefined) continue
+        Object.assign(stored, { attempts, fromMs: performance.now() + afterMs, leasedTo: undefined })
+        if (handler !== undefined) stored.entry = { ...stored.entry, handler }
       }
-      for (const { id, class: reason, message } of settlement.deadLetter) {
-        if (entries.delete(storedId(id))) deadLetters.push({ id, class: reason, message })
+      for (const [id, orders] of deadLettersByEntry(settlement.deadLetter)) {
+        if (!entries.delete(storedId(id))) continue
+        for (const { class: reason, message, part } of orders) deadLetters.push({ id, class: reason, message, part })
       }
       for (const [key, row] of settlement.state) {
         if (row === undefined) state.delete(key)

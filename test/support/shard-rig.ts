@@ -1,3 +1,4 @@
+import type { HandlerSpec } from '#core/protocol/handler-messages'
 import { systemClock } from '#core/time/clock'
 import { createLogger } from '#src/host/logger'
 import { RateLimitedLog } from '#src/host/rate-limited-log'
@@ -8,6 +9,8 @@ import { ShardLoop } from '#src/processor/consume/shard-loop'
 import type { ShardLoopContext, ShardLoopSettings } from '#src/processor/consume/shard-loop-context'
 import { SuspectLane } from '#src/processor/consume/suspect-lane'
 import { TrialGate } from '#src/processor/consume/trial-gate'
+import type { HandlerPool } from '#src/processor/dispatch/handler-pool'
+import { HandlerWatch } from '#src/processor/dispatch/handler-watch'
 import { imbalanceOf, type ProcessorLedger } from '#src/processor/processor-figures'
 import { StoreHealth } from '#src/processor/store-health'
 import type { FaultyStore } from './faulty-store.js'
@@ -29,6 +32,9 @@ export class ShardRig {
   readonly ledger = new LedgerBook()
   readonly suspects = new Map<number, SuspectLane>()
   readonly balancer: ShardBalancer<ShardLoop>
+  readonly handlers: HandlerWatch
+  readonly held = { newer_version: 0, handler_paused: 0 }
+  readonly probes = { runs: 0 }
   readonly #context: ShardLoopContext
 
   constructor(
@@ -36,15 +42,17 @@ export class ShardRig {
     settings: Partial<ShardLoopSettings> & { maxInFlight?: number } = {},
     holder = 'a',
     sink = new MemorySink(),
+    { handlers = [], pool }: { handlers?: readonly HandlerSpec[]; pool?: HandlerPool } = {},
   ) {
     const log = createLogger({ name: 'test', level: 'silent' })
     const warnings = new RateLimitedLog(log, systemClock)
     this.store = store
     this.sink = sink
     this.budget = new InFlightBudget(settings.maxInFlight ?? 100)
+    this.handlers = new HandlerWatch(handlers, { nowMs: systemClock.monotonicMs, random: Math.random })
     this.#context = {
       settings: { ...DEFAULTS, ...settings },
-      pool: this.pool,
+      pool: pool ?? this.pool,
       sink,
       budget: this.budget,
       trials: new TrialGate(),
@@ -53,6 +61,10 @@ export class ShardRig {
       clock: systemClock,
       log,
       warnings,
+      handlers: this.handlers,
+      random: Math.random,
+      held: this.held,
+      probes: this.probes,
       onWritten: () => {},
     }
     this.balancer = new ShardBalancer(

@@ -11,8 +11,12 @@ export interface UserHandlerModule {
 export interface UserHandlerRegistry {
   /** The keys beside `type`, `priority` and `module`, as they are written. */
   readonly options: Readonly<Record<string, unknown>>
-  /** @param type the one the configuration names */
-  register(type: string, handler: UserHandler): void
+  /**
+   * @param type the one the configuration names
+   * @param options `version`: part of {@link UserHandlerContext.idempotencyKey}; give it a new one when the handler's
+   *   effects are to be made again for batches that had the old ones. A number, or text of at most 32 characters. Default 1.
+   */
+  register(type: string, handler: UserHandler, options?: { version?: string | number }): void
 }
 
 /**
@@ -23,6 +27,13 @@ export type UserHandler = (batch: BatchView, context: UserHandlerContext) => Ite
 
 export interface UserHandlerContext {
   readonly options: Readonly<Record<string, unknown>>
+  /**
+   * The same whenever these samples come to this version of the handler again: after a crash, a failed attempt, from
+   * whichever processor. An effect outside of the findings is made once when it is made under this key. Correlation id of
+   * the batch, then `#first-last` when the call has only a part of its samples, handler type and version, at most 360
+   * characters.
+   */
+  readonly idempotencyKey: string
   /** Makes a finding whose key is that of the draft behind the handler's type. */
   finding(draft: UserFinding): UserFinding
 }

@@ -83,7 +83,7 @@ export async function openTaskInbox(options: unknown, holder: string): Promise<T
  */
 export async function openPressureSignal(options: unknown): Promise<PressureSignal> {
   const stream = readRedisStreamOptions(options)
-  return new RedisPressure(await openLink(stream, 'pressure', async () => {}), stream.queueName)
+  return new RedisPressure(await openLink(stream, 'pressure', newIoredisClient, async () => {}), stream.queueName)
 }
 
 async function openLink(

@@ -1,4 +1,5 @@
-import type { Settlement } from '../batch-stream.js'
+import type { DeadLetterOrder, DeadPart, Settlement } from '../batch-stream.js'
+import { deadLettersByEntry } from '../dead-letter-orders.js'
 import type { UnsettledEntry } from './carried-entries.js'
 import type { ScriptArgument } from './redis-script.js'
 
@@ -27,18 +28,19 @@ export function settleArguments(
     if (entry) acks.push([entry.priority, entry.streamId, entry.samples, entry.bytes])
   }
   const retries: ScriptArgument[][] = []
-  for (const { id, attempts, afterMs } of retry) {
+  for (const { id, attempts, afterMs, handler = '' } of retry) {
     const entry = claim(id)
     const delayMs = Math.max(0, Math.ceil(afterMs))
-    if (entry) retries.push([entry.priority, entry.streamId, attempts, entry.deliveryCount, delayMs])
+    if (entry) retries.push([entry.priority, entry.streamId, attempts, entry.deliveryCount, delayMs, handler])
   }
   const dead: ScriptArgument[][] = []
-  for (const { id, class: kind, message } of deadLetter) {
+  for (const [id, orders] of deadLettersByEntry(deadLetter)) {
     const entry = claim(id)
     if (!entry) continue
-    const reason = [cut(kind, MAX_CLASS_BYTES), cut(message, MAX_MESSAGE_BYTES)]
+    const parts = orders.flatMap((order) => (order.part === undefined ? [] : [partOf(order, order.part)]))
     const { priority, streamId, samples, bytes, attempts, deliveryCount } = entry
-    dead.push([priority, streamId, samples, bytes, attempts, deliveryCount, ...reason])
+    const head = [priority, streamId, samples, bytes, attempts, deliveryCount, ...reasonOf(orders[0])]
+    dead.push([...head, parts.length, ...parts.flat()])
   }
   const rows: ScriptArgument[][] = []
   const deletions: string[] = []
@@ -48,6 +50,15 @@ export function settleArguments(
   }
   const lists = [acks, retries, dead, rows].map((list) => [list.length, ...list.flat()])
   return { args: [...lists.flat(), ...deletions], settledIds }
+}
+
+function partOf(order: DeadLetterOrder, { correlationId, samples, firstTakenAtUs, body }: DeadPart): ScriptArgument[] {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  return [...reasonOf(order), correlationId, samples, firstTakenAtUs, bytes]
+}
+
+function reasonOf({ class: kind, message }: DeadLetterOrder): [string, string] {
+  return [cut(kind, MAX_CLASS_BYTES), cut(message, MAX_MESSAGE_BYTES)]
 }
 
 /** The first bytes of a text, without half a character at the end. */

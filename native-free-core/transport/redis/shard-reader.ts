@@ -23,7 +23,7 @@ export interface ReaderLinks {
 }
 
 /**
- * Reads the entries of one ownership through its consumer group, in the order high, normal, low.
+ * Reads the entries of one ownership through its consumer group: each priority in order, between them by weight.
  *
  * Redis counts entries per stream and knows no bytes, so a read may bring more than a lease asks for: the rest is
  * carried to the next lease. A read whose reply was lost has moved the group on; so before the next read the group is

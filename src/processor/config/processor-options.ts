@@ -40,6 +40,8 @@ const processorSchema = z.strictObject({
       /** Entries leased and not yet settled, over all shards. */
       max_queue_size: integer(1, 1_000_000).default(10_000),
       max_heap: byteSize(2 ** 25, 2 ** 34).default(2 ** 28),
+      /** A run of the handlers takes milliseconds; one that takes this long does not end. */
+      run_deadline_ms: durationMs(100, 3_600_000).default(30_000),
     })
     .prefault({}),
   handlers: z.array(handlerSchema).default(HANDLER_TYPES.map((type) => ({ type, priority: 'normal' as const }))),
@@ -88,6 +90,7 @@ export interface ProcessorSettings {
   threads: number
   maxInFlight: number
   maxHeapBytes: number
+  runDeadlineMs: number
   handlers: readonly HandlerConfig[]
   checkpoint: { intervalMs: number; maxEntries: number }
   pressure: PressureLimits
@@ -113,6 +116,7 @@ function resolve(raw: z.output<typeof processorSchema>): ProcessorSettings {
     threads: raw.worker_pool.num_workers ?? Math.max(1, availableParallelism() - 1),
     maxInFlight: raw.worker_pool.max_queue_size,
     maxHeapBytes: raw.worker_pool.max_heap,
+    runDeadlineMs: raw.worker_pool.run_deadline_ms,
     handlers: raw.handlers.map(({ type, priority, module, ...options }) => ({
       type,
       priority,

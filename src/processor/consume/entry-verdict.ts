@@ -1,33 +1,80 @@
+import { BATCH_VERSION } from '#core/codec/batch-codec'
 import type { PortableError } from '#core/errors/telemetry-error'
-import { backoffWaitMs } from '#core/policy/backoff'
-import type { LeasedEntry, Settlement } from '#core/transport/batch-stream'
+import type { DeadLetterClass } from '#core/model/dead-letter'
+import type { DeadLetterOrder, LeasedEntry, RetryOrder } from '#core/transport/batch-stream'
 
-/** Waits between attempts of one entry. */
-const RETRY = { baseMs: 500, maxMs: 300_000 }
 /** Longest message kept with a dead letter, in characters. */
 const MAX_MESSAGE = 2000
+/** How long an entry that only a newer program can read is left alone, at least and at most. */
+const NEWER_MS = { least: 30_000, most: 60_000 }
 
-export type Retry = Settlement['retry'][number]
-export type DeadLetter = Settlement['deadLetter'][number]
+/** Why an entry is put back without an attempt: nothing is wrong with it. */
+export const HOLD_REASONS = ['newer_version', 'handler_paused'] as const
+export type HoldReason = (typeof HOLD_REASONS)[number]
 
-export type Verdict = { kind: 'retry'; retry: Retry } | { kind: 'dead-letter'; deadLetter: DeadLetter }
-
-/**
- * What becomes of an entry that a handler could not process: what can never succeed is put aside at once, the rest is
- * tried again `maxRetries` times.
- *
- * @param random in [0, 1)
- */
-export function verdictOn(entry: LeasedEntry, error: PortableError, maxRetries: number, random: number): Verdict {
-  const attempts = entry.attempts + 1
-  const isHopeless = error.code === 'TLM_BATCH_UNREADABLE' || error.code === 'TLM_TASK_INVALID'
-  if (isHopeless || attempts > maxRetries) {
-    return { kind: 'dead-letter', deadLetter: deadLetterOf(entry, error.code, error.message) }
-  }
-  const afterMs = backoffWaitMs(RETRY, attempts, random)
-  return { kind: 'retry', retry: { id: entry.id, priority: entry.priority, attempts, afterMs } }
+/** What decides besides the entry and its error. */
+export interface VerdictContext {
+  /** Handler attempts after the first. */
+  maxRetries: number
+  /** In [0, 1). */
+  random: () => number
+  /** Time of the handler's next pause to end, `undefined` while it is not paused. Milliseconds. */
+  pauseMs: (handler: string | undefined) => number | undefined
+  /** See `HandlerWatch.retryAfterMs`. */
+  retryAfterMs: (handler: string | undefined, attempts: number) => number
 }
 
-export function deadLetterOf({ id, priority }: LeasedEntry, reason: string, message: string): DeadLetter {
+export type Verdict =
+  | { kind: 'retry'; retry: RetryOrder }
+  | { kind: 'hold'; reason: HoldReason; retry: RetryOrder }
+  | { kind: 'dead-letter'; deadLetter: DeadLetterOrder }
+
+/**
+ * What becomes of an entry that could not be processed. What a newer program wrote, and what a handler fails on that fails
+ * on everything, is put back as it is; what can never succeed is put aside at once; the rest is tried again `maxRetries`
+ * times.
+ */
+export function verdictOn(entry: LeasedEntry, error: PortableError, context: VerdictContext): Verdict {
+  const { maxRetries, random, pauseMs, retryAfterMs } = context
+  const { id, priority } = entry
+  if (isNewer(error)) {
+    const afterMs = NEWER_MS.least + random() * (NEWER_MS.most - NEWER_MS.least)
+    return { kind: 'hold', reason: 'newer_version', retry: { id, priority, attempts: entry.attempts, afterMs } }
+  }
+  const hopeless = HOPELESS[error.code]
+  if (hopeless !== undefined) {
+    return { kind: 'dead-letter', deadLetter: deadLetterOf(entry, hopeless, error.message) }
+  }
+  const handler = failedHandler(error)
+  const afterPauseMs = pauseMs(handler)
+  if (afterPauseMs !== undefined) {
+    const retry = { id, priority, attempts: entry.attempts, afterMs: afterPauseMs }
+    return { kind: 'hold', reason: 'handler_paused', retry }
+  }
+  const attempts = entry.attempts + 1
+  if (attempts > maxRetries) {
+    return { kind: 'dead-letter', deadLetter: deadLetterOf(entry, 'handler-error', error.message) }
+  }
+  return { kind: 'retry', retry: { id, priority, attempts, afterMs: retryAfterMs(handler, attempts) } }
+}
+
+const HOPELESS: Readonly<Record<string, DeadLetterClass>> = {
+  TLM_BATCH_UNREADABLE: 'unreadable',
+  TLM_TASK_INVALID: 'invalid',
+}
+
+export function deadLetterOf({ id, priority }: LeasedEntry, reason: DeadLetterClass, message: string): DeadLetterOrder {
   return { id, priority, class: reason, message: message.slice(0, MAX_MESSAGE) }
+}
+
+/** Type of the handler that threw. */
+export function failedHandler(error: PortableError | undefined): string | undefined {
+  const handler = error?.details.handler
+  return error?.code === 'TLM_HANDLER_FAILED' && typeof handler === 'string' ? handler : undefined
+}
+
+/** Written by a program of a later version, as far as can be seen. */
+function isNewer({ code, details }: PortableError): boolean {
+  const { class: kind, version } = details
+  return code === 'TLM_BATCH_UNREADABLE' && kind === 'unknown-version' && Number(version) > BATCH_VERSION
 }

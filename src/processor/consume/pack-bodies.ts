@@ -22,11 +22,20 @@ export function packBodies<Entry extends { id: string; body: Uint8Array }>(
 }
 
 /** The entries of a handler request and their bodies. */
-export function packEntries(leased: readonly LeasedEntry[]): { entries: HandlerEntry[]; bodies: Uint8Array } {
+export function packEntries(leased: readonly (LeasedEntry & Pick<HandlerEntry, 'skip' | 'isolate' | 'parts'>)[]): {
+  entries: HandlerEntry[]
+  bodies: Uint8Array
+} {
   const { places, bodies } = packBodies(leased)
   const entries = places.map((place, index): HandlerEntry => {
-    const { correlationId, handler } = leased[index]
-    return { ...place, correlationId, handler }
+    const { correlationId, handler, skip, isolate, parts } = leased[index]
+    return {
+      ...place,
+      ...{ correlationId, handler },
+      ...(skip !== undefined && { skip }),
+      ...(isolate && { isolate }),
+      ...(parts && { parts }),
+    }
   })
   return { entries, bodies }
 }

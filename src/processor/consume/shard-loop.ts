@@ -1,9 +1,14 @@
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
+import type { DeadLetterClass } from '#core/model/dead-letter'
 import { backoffWaitMs } from '#core/policy/backoff'
 import type { PackedReply } from '#core/protocol/handler-messages'
 import { pause } from '#core/time/pause'
-import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
-import { type DeadLetter, deadLetterOf, type Retry, verdictOn } from './entry-verdict.js'
+import type { DeadLetterOrder, LeasedEntry, OwnedShard, RetryOrder } from '#core/transport/batch-stream'
+import { AppliedEntries } from './applied-entries.js'
+import { type Death, DeathTrial, deathOf } from './death-trial.js'
+import { EntryGate } from './entry-gate.js'
+import { EntryJudge, type RunEntry } from './entry-judge.js'
+import { deadLetterOf } from './entry-verdict.js'
 import { HeldEntries } from './held-entries.js'
 import { LeaseKeeper } from './lease-keeper.js'
 import { packEntries } from './pack-bodies.js'
@@ -11,7 +16,7 @@ import { ShardLeaser } from './shard-leaser.js'
 import type { ShardLoopContext } from './shard-loop-context.js'
 import { ShardSettler } from './shard-settler.js'
 import { ShardWrites } from './shard-writes.js'
-import { MAX_DELIVERIES, type SuspectLane } from './suspect-lane.js'
+import type { SuspectLane } from './suspect-lane.js'
 
 /** Longest wait of one lease. */
 const MAX_WAIT_MS = 1000
@@ -59,9 +64,11 @@ export class ShardLoop {
   #ready: LeasedEntry[] = []
   #state: SharedArrayBuffer | undefined
   #rows: Map<string, Uint8Array> = new Map()
-  /** Run since the last checkpoint, and the samples that handlers refused of them, by reason. */
-  #applied: string[] = []
-  #rejected = new Map<string, number>()
+  /** Run since the last checkpoint. */
+  readonly #applied = new AppliedEntries()
+  readonly #judge: EntryJudge
+  readonly #trial: DeathTrial
+  readonly #gate: EntryGate
   #checkpointMs: number
   #lastCorrelationId = ''
   /** Whether the settlement of a checkpoint is under way. */
@@ -75,6 +82,9 @@ export class ShardLoop {
     this.#context = context
     // Shards taken together would checkpoint together from then on, and hold up each other's batches at every beat.
     this.#checkpointMs = clock.monotonicMs() - settings.checkpoint.intervalMs * ((this.shard * GOLDEN_RATIO) % 1)
+    this.#judge = new EntryJudge(context, suspects)
+    this.#trial = new DeathTrial(context, owned.shard, suspects, () => this.#end !== undefined)
+    this.#gate = new EntryGate(context, suspects, this.#trial)
     this.#leaser = new ShardLeaser(owned, budget, health, this.#leasing.signal)
     this.#writes = new ShardWrites(sink, (error) => this.#sinkLostRows(error))
     this.#settler = new ShardSettler(owned, health, this.#working.signal, () => this.#stopAs('lost'))
@@ -159,39 +169,35 @@ export class ShardLoop {
   #waitMs(): number {
     const { settings, clock } = this.#context
     const { intervalMs } = settings.checkpoint
-    const dueMs = this.#applied.length === 0 ? intervalMs : this.#checkpointMs + intervalMs - clock.monotonicMs()
+    const dueMs = this.#applied.count === 0 ? intervalMs : this.#checkpointMs + intervalMs - clock.monotonicMs()
     return Math.max(1, Math.min(MAX_WAIT_MS, dueMs))
   }
 
   /** Runs what is ready, and makes the checkpoint that is due. */
   async #step(): Promise<void> {
-    const entries = this.#takeRun()
-    const isDue = this.#isCheckpointDue(entries.length)
-    if (entries.length === 0 && !isDue) return
-    const [first] = entries
+    const { run, held, rest } = await this.#gate.next(this.#ready)
+    this.#ready = [...rest, ...this.#ready.splice(run.length + held.length + rest.length)]
+    if (held.length > 0) void this.#putAside(held, [])
+    const isDue = this.#isCheckpointDue(run.length)
+    if (run.length === 0 && !isDue) return
+    const [first] = run
     const { trials } = this.#context
     if (first === undefined || !this.#suspects.isSuspect(first)) {
-      await trials.together(() => this.#runEntries(entries, isDue))
+      await trials.together(() => this.#runEntries(run, isDue))
     } else if (this.#suspects.needsTrial(first)) await trials.alone(() => this.#runSuspect(first))
     else await trials.together(() => this.#runSuspect(first))
   }
 
-  /** Consecutive entries for one run: a suspect alone, others up to the next suspect. */
-  #takeRun(): LeasedEntry[] {
-    const suspectAt = this.#ready.findIndex((entry) => this.#suspects.isSuspect(entry))
-    return this.#ready.splice(0, suspectAt === -1 ? this.#ready.length : Math.max(1, suspectAt))
-  }
-
   #isCheckpointDue(more: number): boolean {
     const { settings, budget, clock } = this.#context
-    const unsettled = this.#applied.length + more
+    const unsettled = this.#applied.count + more
     if (unsettled === 0 || this.#isCheckpointing) return false
     const { maxEntries, intervalMs } = settings.checkpoint
     if (unsettled >= Math.min(maxEntries, Math.ceil(budget.share / 2))) return true
     return clock.monotonicMs() - this.#checkpointMs >= intervalMs
   }
 
-  async #runEntries(entries: readonly LeasedEntry[], checkpoint: boolean): Promise<void> {
+  async #runEntries(entries: readonly RunEntry[], checkpoint: boolean): Promise<void> {
     await this.#writes.room()
     if (this.#end === 'lost') return
     const start = this.#state === undefined ? { rows: this.#rows } : { state: this.#state }
@@ -214,50 +220,44 @@ export class ShardLoop {
     this.#take(entries, reply)
   }
 
-  #take(entries: readonly LeasedEntry[], reply: PackedReply): void {
+  #take(entries: readonly RunEntry[], reply: PackedReply): void {
     const applied: LeasedEntry[] = []
-    const retry: Retry[] = []
-    const deadLetter: DeadLetter[] = []
+    const retry: RetryOrder[] = []
+    const deadLetter: DeadLetterOrder[] = []
     for (const [index, entry] of entries.entries()) {
       const result = reply.results[index]
       if (result?.id !== entry.id) throw new TelemetryError('TLM_INVARIANT_BROKEN', `A run left out ${entry.id}.`)
-      if (result.error === undefined) {
+      const judgement = this.#judge.judge(entry, result)
+      if (judgement.kind === 'applied') {
         applied.push(entry)
-        this.#addRejected(result.rejected)
+        this.#applied.add(entry, result.rejected, judgement.remainder)
+        for (const { class: kind, message } of judgement.remainder.dead ?? []) {
+          this.#report(entry, 'isolated', kind, message)
+        }
         continue
       }
-      const verdict = verdictOn(entry, result.error, this.#context.settings.maxRetries, Math.random())
-      if (verdict.kind === 'retry') retry.push(verdict.retry)
-      else deadLetter.push(verdict.deadLetter)
-      this.#report(entry, verdict.kind, result.error.code, result.error.message)
+      if (judgement.kind === 'dead-letter') deadLetter.push(judgement.deadLetter)
+      else retry.push(judgement.retry)
+      if (judgement.kind === 'hold') this.#context.held[judgement.reason]++
+      const { code, message } = result.error ?? { code: '', message: '' }
+      this.#report(entry, judgement.kind, code, message)
     }
-    for (const { id } of applied) this.#applied.push(id)
     this.#suspects.acquit(entries)
     const { findings, chunks } = reply
     this.#writes.write({ findings, chunks }, () => this.#context.onWritten(applied, reply))
-    if (retry.length + deadLetter.length > 0) this.#putAside(retry, deadLetter)
+    if (retry.length + deadLetter.length > 0) void this.#putAside(retry, deadLetter)
     if (reply.rows !== undefined) this.#checkpoint(reply.rows)
-  }
-
-  #addRejected(rejected: Readonly<Record<string, number>>): void {
-    for (const [reason, samples] of Object.entries(rejected)) {
-      this.#rejected.set(reason, (this.#rejected.get(reason) ?? 0) + samples)
-    }
   }
 
   /** Saves the state together with the acknowledgement of all that is part of it, once their findings are durable. */
   #checkpoint(rows: ReadonlyMap<string, Uint8Array>): void {
-    const ack = this.#applied
-    const rejected = this.#rejected
+    const taken = this.#applied.take()
     const state = new Map<string, Uint8Array | undefined>([...rows, ...this.#suspects.takeBack()])
-    this.#applied = []
-    this.#rejected = new Map()
     this.#checkpointMs = this.#context.clock.monotonicMs()
     this.#isCheckpointing = true
-    const settlement = { ack, retry: [], deadLetter: [], state }
-    const settled = this.#settler.settle(settlement, this.#writes.areDurable(), () => {
-      this.#context.ledger.settled += this.#removeHeld(ack)
-      this.#context.ledger.addRejected(rejected)
+    const { ack, retry, deadLetter } = taken
+    const settled = this.#settler.settle({ ack, retry, deadLetter, state }, this.#writes.areDurable(), () => {
+      taken.settled(this.#context.ledger, (ids) => this.#removeHeld(ids))
     })
     void settled.then(() => {
       this.#isCheckpointing = false
@@ -265,7 +265,7 @@ export class ShardLoop {
   }
 
   /** Settles entries that had no effect on the state: nothing has to be saved with them. */
-  #putAside(retry: Retry[], deadLetter: DeadLetter[]): Promise<void> {
+  #putAside(retry: readonly RetryOrder[], deadLetter: readonly DeadLetterOrder[]): Promise<void> {
     const settlement = { ack: [], retry, deadLetter, state: new Map() }
     return this.#settler.settle(settlement, Promise.resolve(true), () => {
       this.#context.ledger.retried += this.#removeHeld(retry.map(({ id }) => id))
@@ -274,10 +274,11 @@ export class ShardLoop {
   }
 
   /** Runs an entry alone that may kill its run, so that nothing else is blamed for it. */
-  async #runSuspect(entry: LeasedEntry): Promise<void> {
+  async #runSuspect(entry: RunEntry): Promise<void> {
     if (this.#end === 'lost') return
     if (this.#suspects.hasKilledSilently(entry)) {
-      return this.#convict(entry, 'its processor ended each time')
+      const message = `Delivered ${entry.deliveryCount} times; run alone, its processor ended each time`
+      return this.#putAside([], [this.#convicted(entry, 'crash-loop', message)])
     }
     if (this.#suspects.needsTrial(entry)) {
       await this.#save(this.#suspects.announce(entry))
@@ -286,23 +287,29 @@ export class ShardLoop {
     await this.#settler.done
   }
 
-  async #runDied(entries: readonly LeasedEntry[], error: unknown): Promise<void> {
+  async #runDied(entries: readonly RunEntry[], error: unknown): Promise<void> {
     if (this.#end === 'lost') return
     this.#suspects.blame(entries)
-    const fields = {
-      shard: this.shard,
-      entries: entries.length,
-      correlationIds: entries.slice(0, 8).map(({ correlationId }) => correlationId),
-    }
-    this.#context.warnings.warn('run-died', fields, messageOf(error))
+    const death = deathOf(error)
+    const { kind, handler, message } = death
+    const at = entries[death.entry ?? 0]
+    if (handler !== undefined && at !== undefined) this.#context.handlers.died(handler, at.correlationId)
+    const correlationIds = entries.slice(0, 8).map(({ correlationId }) => correlationId)
+    const fields = { shard: this.shard, entries: entries.length, correlationIds, kind, handler, at: at?.correlationId }
+    this.#context.warnings.warn('run-died', fields, message)
     // The process lives to tell: that is no silent death.
     await this.#save(new Map(this.#suspects.takeBack()))
-    const [entry] = entries
-    const isConspicuous = entries.length === 1 && entry.deliveryCount > MAX_DELIVERIES
-    if (isConspicuous && (await this.#worksWithoutEntries()) && this.#suspects.accuse(entry)) {
-      await this.#convict(entry, messageOf(error))
-    }
+    if (entries.length === 1) await this.#try(entries[0], death)
     this.#stopAs('failed')
+  }
+
+  /** The entry ended its run, alone. */
+  async #try(entry: RunEntry, death: Death): Promise<void> {
+    await this.#load()
+    const outcome = await this.#trial.judge(entry, death, this.#ready, this.#rows)
+    if ((this.#end as LoopEnd | undefined) === 'lost' || outcome.kind === 'open') return
+    if (outcome.kind === 'isolated') return this.#suspects.keepPlan(entry, outcome.plan)
+    await this.#putAside([], [this.#convicted(entry, outcome.class, outcome.message)])
   }
 
   async #save(state: ReadonlyMap<string, Uint8Array | undefined>): Promise<void> {
@@ -310,28 +317,15 @@ export class ShardLoop {
     await this.#settler.settle({ ack: [], retry: [], deadLetter: [], state }, Promise.resolve(true), () => {})
   }
 
-  /** Whether the handlers start and take the saved state: else it is not an entry that ends their runs. */
-  async #worksWithoutEntries(): Promise<boolean> {
-    try {
-      await this.#load()
-      const bodies = new Uint8Array(0)
-      await this.#context.pool.run({ shard: this.shard, entries: [], bodies, rows: this.#rows, checkpoint: false })
-      return true
-    } catch {
-      return false
-    }
-  }
-
-  #convict(entry: LeasedEntry, why: string): Promise<void> {
-    const message = `Delivered ${entry.deliveryCount} times; run alone, it ended its run: ${why}`
-    this.#report(entry, 'dead-letter', 'crash-loop', message)
-    return this.#putAside([], [deadLetterOf(entry, 'crash-loop', message)])
+  #convicted(entry: LeasedEntry, kind: DeadLetterClass, message: string): DeadLetterOrder {
+    this.#report(entry, 'dead-letter', kind, message)
+    return deadLetterOf(entry, kind, message)
   }
 
   /** The orderly end: everything that was run is checkpointed and settled. */
   async #finish(): Promise<void> {
     await this.#settler.done
-    if (this.#applied.length > 0) await this.#context.trials.together(() => this.#runEntries([], true))
+    if (this.#applied.count > 0) await this.#context.trials.together(() => this.#runEntries([], true))
   }
 
   #sinkLostRows(error: unknown): void {

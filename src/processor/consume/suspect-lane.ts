@@ -1,3 +1,5 @@
+import type { DeadLetterClass } from '#core/model/dead-letter'
+import type { ItemRange } from '#core/policy/bisection'
 import type { LeasedEntry } from '#core/transport/batch-stream'
 
 /** Deliveries an innocent entry may have had: rebalancing and restarts of processors count too. */
@@ -9,6 +11,17 @@ const MAX_SUSPECTS = 10_000
 
 /** State row in which a shard's owner writes what it is about to run alone. */
 export const SUSPECT_ROW = 'processor/suspect'
+
+/** Times an entry may end its thread when it is run alone, before its samples are looked at. */
+export const MAX_DEATHS_ALONE = 2
+
+/** How to run an entry without the samples that end their run. */
+export interface IsolationPlan {
+  /** Samples that run well; all others are put aside. */
+  parts: readonly ItemRange[]
+  kind: DeadLetterClass
+  message: string
+}
 
 interface Trial {
   correlationId: string
@@ -25,7 +38,9 @@ interface Trial {
 export class SuspectLane {
   /** By correlation id, which stays the same from owner to owner; an entry's own id need not. */
   readonly #suspects = new Set<string>()
-  #accused: string | undefined
+  /** Of suspects that ended their thread alone. */
+  readonly #deathsAlone = new Map<string, number>()
+  readonly #plans = new Map<string, IsolationPlan>()
   #trial: Trial | undefined
 
   isSuspect({ correlationId, deliveryCount }: LeasedEntry): boolean {
@@ -34,25 +49,38 @@ export class SuspectLane {
 
   /** The run of these entries died. */
   blame(entries: readonly LeasedEntry[]): void {
-    if (this.#suspects.size + entries.length > MAX_SUSPECTS) this.#suspects.clear()
+    if (this.#suspects.size + entries.length > MAX_SUSPECTS) {
+      this.#suspects.clear()
+      this.#deathsAlone.clear()
+      this.#plans.clear()
+    }
     for (const { correlationId } of entries) this.#suspects.add(correlationId)
   }
 
   /** The entries were run without harm. */
   acquit(entries: readonly LeasedEntry[]): void {
     if (this.#suspects.size === 0) return
-    for (const { correlationId } of entries) this.#suspects.delete(correlationId)
+    for (const { correlationId } of entries) {
+      this.#suspects.delete(correlationId)
+      this.#deathsAlone.delete(correlationId)
+      this.#plans.delete(correlationId)
+    }
   }
 
-  /**
-   * The entry ended its run, alone, while the handlers run well without it.
-   *
-   * @returns whether that was so before: once may be the end of a trouble that all runs had
-   */
-  accuse({ correlationId }: LeasedEntry): boolean {
-    const isAgain = this.#accused === correlationId
-    this.#accused = correlationId
-    return isAgain
+  /** The suspect ended its thread, alone. @returns how often so far */
+  diedAlone({ correlationId }: LeasedEntry): number {
+    const deaths = (this.#deathsAlone.get(correlationId) ?? 0) + 1
+    this.#deathsAlone.set(correlationId, deaths)
+    return deaths
+  }
+
+  /** How the suspect is to be run next. */
+  keepPlan({ correlationId }: LeasedEntry, plan: IsolationPlan): void {
+    this.#plans.set(correlationId, plan)
+  }
+
+  planOf({ correlationId }: LeasedEntry): IsolationPlan | undefined {
+    return this.#plans.get(correlationId)
   }
 
   /** Takes the row out of the rows of a new ownership: it is not the handlers'. */

@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina'
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
+import type { DeadLetterClass } from '#core/model/dead-letter'
 import type {
   HandlerRequest,
   HandlerWorkerData,
@@ -7,18 +8,24 @@ import type {
   IngestRequest,
   PackedReply,
 } from '#core/protocol/handler-messages'
+import { RunMarker } from '#core/protocol/run-marker'
 import type { Clock } from '#core/time/clock'
 import type { Logger } from '../../host/logger.js'
+
+/** A new thread has to start in it, too, which takes its time on a busy machine. */
+const LEAST_DEADLINE_MS = 5000
 
 /** Runs handlers in threads. Thread: the processor's main thread. */
 export interface HandlerPool {
   /**
    * Runs entries of one shard; `request.bodies` is transferred. The caller has one run per shard under way at most.
    *
+   * @param deadlineShare the part of the deadline that it gets, in (0, 1], but not below 5 s; default all
    * @throws TLM_HANDLER_FAILED the run did not end by itself: its thread died or took too long. The state it worked on
-   *   may be half changed.
+   *   may be half changed. `details`: `class`, a `DeadLetterClass`; `entry`, the index of the entry it was at, and
+   *   `handler`, the type of the user's handler that was at work, where the thread got so far.
    */
-  run(request: HandlerRequest): Promise<PackedReply>
+  run(request: HandlerRequest, deadlineShare?: number): Promise<PackedReply>
   /** Turns pushed tasks into batches; `request.bodies` is transferred. @throws TLM_HANDLER_FAILED as {@link run} */
   ingest(request: IngestRequest): Promise<IngestReply>
 }
@@ -36,6 +43,8 @@ export interface PoolCounters {
   runs: number
   /** Runs that threw or ended with their thread: out of memory, an exit, an uncaught error. */
   deaths: number
+  /** Of those, the ones for want of heap. */
+  outOfMemory: number
   /** Runs ended because they took too long. */
   overdue: number
 }
@@ -50,11 +59,13 @@ interface Waiting {
  * not count against its deadline.
  */
 export class ThreadPool implements HandlerPool {
-  readonly counters: PoolCounters = { runs: 0, deaths: 0, overdue: 0 }
+  readonly counters: PoolCounters = { runs: 0, deaths: 0, outOfMemory: 0, overdue: 0 }
   readonly #piscina: Piscina
   readonly #options: ThreadPoolOptions
   readonly #clock: Clock
   readonly #onRun: (durationMs: number) => void
+  /** Types of the users' handlers, in the order that a run's marker counts them in. */
+  readonly #userHandlers: readonly string[]
   readonly #active = new Set<AbortController>()
   readonly #waiting: Waiting[] = []
   /** Threads given out, also to those who are only about to use theirs. */
@@ -66,6 +77,8 @@ export class ThreadPool implements HandlerPool {
     this.#options = options
     this.#clock = clock
     this.#onRun = onRun
+    const users = options.workerData.handlers.filter(({ moduleUrl }) => moduleUrl !== undefined)
+    this.#userHandlers = users.map(({ type }) => type)
     this.#piscina = new Piscina({
       filename: new URL(import.meta.resolve('#workers/handler-worker')).href,
       minThreads: options.threads,
@@ -85,12 +98,15 @@ export class ThreadPool implements HandlerPool {
     return this.#piscina.threads.length
   }
 
-  run(request: HandlerRequest): Promise<PackedReply> {
-    return this.#dispatch('run', request, request.bodies)
+  run(request: HandlerRequest, deadlineShare = 1): Promise<PackedReply> {
+    const marker = RunMarker.create()
+    const { runDeadlineMs } = this.#options
+    const deadlineMs = Math.max(Math.min(LEAST_DEADLINE_MS, runDeadlineMs), runDeadlineMs * deadlineShare)
+    return this.#dispatch('run', { ...request, marker }, request.bodies, deadlineMs, () => this.#placeOf(marker))
   }
 
   ingest(request: IngestRequest): Promise<IngestReply> {
-    return this.#dispatch('ingest', request, request.bodies)
+    return this.#dispatch('ingest', request, request.bodies, this.#options.runDeadlineMs, () => ({}))
   }
 
   /**
@@ -116,10 +132,16 @@ export class ThreadPool implements HandlerPool {
     await this.#piscina.destroy()
   }
 
-  async #dispatch<Reply>(name: 'run' | 'ingest', request: unknown, bodies: Uint8Array): Promise<Reply> {
+  async #dispatch<Reply>(
+    name: 'run' | 'ingest',
+    request: unknown,
+    bodies: Uint8Array,
+    deadlineMs: number,
+    place: () => Record<string, unknown>,
+  ): Promise<Reply> {
     await this.#turn()
     const abort = new AbortController()
-    const deadline = setTimeout(() => abort.abort('overdue'), this.#options.runDeadlineMs)
+    const deadline = setTimeout(() => abort.abort('overdue'), deadlineMs)
     this.#active.add(abort)
     const startedMs = this.#clock.monotonicMs()
     try {
@@ -128,7 +150,7 @@ export class ThreadPool implements HandlerPool {
       this.counters.runs++
       return reply
     } catch (error) {
-      throw this.#failure(error, abort.signal)
+      throw this.#failure(error, abort.signal, deadlineMs, place())
     } finally {
       clearTimeout(deadline)
       this.#active.delete(abort)
@@ -149,17 +171,23 @@ export class ThreadPool implements HandlerPool {
     return new Promise((start, refuse) => this.#waiting.push({ start, refuse }))
   }
 
-  #failure(error: unknown, signal: AbortSignal): TelemetryError {
+  #failure(error: unknown, signal: AbortSignal, deadlineMs: number, place: Record<string, unknown>): TelemetryError {
+    const failed = (kind: DeadLetterClass | undefined, message: string, cause?: unknown) =>
+      new TelemetryError('TLM_HANDLER_FAILED', message, { ...place, class: kind }, cause)
     if (!signal.aborted) {
       this.counters.deaths++
-      return new TelemetryError('TLM_HANDLER_FAILED', `The run ended with its thread: ${messageOf(error)}`, {}, error)
+      const isOutOfMemory = (error as { code?: unknown } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY'
+      if (isOutOfMemory) this.counters.outOfMemory++
+      return failed(isOutOfMemory ? 'oom' : 'crash-loop', `The run ended with its thread: ${messageOf(error)}`, error)
     }
-    if (signal.reason !== 'overdue') {
-      return new TelemetryError('TLM_HANDLER_FAILED', `The run was ended: ${signal.reason}`)
-    }
+    if (signal.reason !== 'overdue') return failed(undefined, `The run was ended: ${signal.reason}`)
     this.counters.overdue++
-    const { runDeadlineMs } = this.#options
-    return new TelemetryError('TLM_HANDLER_FAILED', `The run took longer than ${runDeadlineMs} ms and was ended.`)
+    return failed('timeout', `The run took longer than ${Math.round(deadlineMs)} ms and was ended.`)
+  }
+
+  #placeOf(marker: SharedArrayBuffer): Record<string, unknown> {
+    const { entry, userHandler } = new RunMarker(marker).read()
+    return { entry, handler: userHandler === undefined ? undefined : this.#userHandlers[userHandler] }
   }
 
   #abortAll(reason: string): void {

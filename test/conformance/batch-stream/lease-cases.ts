@@ -37,7 +37,7 @@ export const leaseCases: Cases = {
     for (const [i, { body }] of entries.entries()) assert.ok(Buffer.from(bodies[i]).equals(body), `body ${i}`)
   },
 
-  'entries come high priority first, and in order within each': async (fixture) => {
+  'of a few entries those of high priority come first, and each priority in order': async (fixture) => {
     const order: Priority[] = [2, 1, 0, 2, 1, 0]
     await store(
       await fixture.producer(),
@@ -55,26 +55,51 @@ export const leaseCases: Cases = {
     assert.deepEqual(ranks(entries), expected)
   },
 
-  'high priority goes first however few entries are leased at a time': async (fixture) => {
+  'high, normal and low share the bytes 8 : 4 : 1 while all of them wait, however few are leased at a time': async (
+    fixture,
+  ) => {
+    const body = new Uint8Array(1000)
+    const mixed = numbers(1, 600).map((seq) => batch(seq, { priority: (seq % 3) as Priority, body }))
+    for (const [shard, maxEntries] of [1, 7, 130].entries()) {
+      const fields = { producer: `hub-${maxEntries}`, shard: shard % 2 }
+      await store(
+        await fixture.producer(),
+        mixed.map((one) => ({ ...one, ...fields })),
+      )
+      const owner = await fixture.owner(`holder-${shard}`, fields.shard)
+      const counts = [0, 0, 0]
+      const last = [0, 0, 0]
+      for (let leased = 0; leased < 130; ) {
+        const limits = { maxEntries: Math.min(maxEntries, 130 - leased), maxBytes: 1e6 }
+        const entries = await owner.lease(limits, 0)
+        for (const [priority, seq] of ranks(entries)) {
+          counts[priority]++
+          assert.ok(seq > last[priority], `${seq} after ${last[priority]}`)
+          last[priority] = seq
+        }
+        leased += entries.length
+      }
+      assert.deepEqual(counts, [80, 40, 10], `${maxEntries} at a time`)
+      await ack(owner, await leaseAll(owner))
+      await owner.release()
+    }
+  },
+
+  'what is urgent goes next where low has more than can be done, and low moves where high has': async (fixture) => {
     const producer = await fixture.producer()
-    await store(producer, [batch(1, { priority: 2 }), ...batches(2, 4), batch(5, { priority: 0 })])
+    await store(producer, batches(1, 100, { priority: 2 }))
     const shard = await fixture.owner()
     const one = { maxEntries: 1, maxBytes: 1e6 }
-    assert.deepEqual(ranks(await shard.lease(one, 0)), [[0, 5]])
-    assert.deepEqual(ranks(await shard.lease(one, 0)), [[1, 2]])
-    await store(producer, batches(6, 7, { priority: 0 }))
-    const three = await shard.lease({ maxEntries: 3, maxBytes: 1e6 }, 0)
-    const expected = [
-      [0, 6],
-      [0, 7],
-      [1, 3],
-    ]
-    assert.deepEqual(ranks(three), expected)
-    const rest = await leaseAll(shard)
-    assert.deepEqual(ranks(rest), [
-      [1, 4],
-      [2, 1],
-    ])
+    for (let round = 0; round < 5; round++) {
+      for (const [priority] of ranks(await shard.lease({ maxEntries: 5, maxBytes: 1e6 }, 0))) assert.equal(priority, 2)
+      await store(producer, [batch(101 + round, { priority: 0 })])
+      assert.deepEqual(ranks(await shard.lease(one, 0)), [[0, 101 + round]])
+    }
+    await store(producer, batches(106, 205, { priority: 0 }))
+    const next: number[] = []
+    for (let i = 0; i < 45; i++) next.push(...ranks(await shard.lease(one, 0)).map(([priority]) => priority))
+    const low = next.filter((priority) => priority === 2).length
+    assert.ok(low >= 3 && low <= 7, `${low} of 45 were low`)
   },
 
   'a lease keeps to its limits, but for a single entry that is larger': async (fixture) => {

@@ -152,6 +152,49 @@ export const settleCases: Cases = {
     assert.deepEqual(seqs(await leaseAll(await fixture.owner('holder-c'))), [3])
   },
 
+  'an entry is buried in parts, each a dead letter, and the rest of it is settled with them': async (fixture) => {
+    const stream = await fixture.stream()
+    await store(await fixture.producer(), batches(1, 2))
+    const shard = await fixture.owner('holder-b')
+    const [{ id, priority, correlationId }] = await leaseAll(shard)
+    const deadLetter = [3, 7].map((row) => ({
+      ...{ id, priority, class: 'handler-error', message: `sample ${row} of 10` },
+      part: { correlationId: `${correlationId}#${row}`, samples: 1, firstTakenAtUs: row, body: text(`part ${row}`) },
+    }))
+    const order = settlement({ deadLetter, state: new Map([['row', text('with it')]]) })
+    assert.deepEqual(await shard.settle(order), { kind: 'settled' })
+    assert.deepEqual(await shard.settle(settlement({ deadLetter })), { kind: 'settled' })
+    const [depth] = await stream.depths()
+    assert.deepEqual([depth.entries, depth.samples, depth.bytes, depth.deadLetters], [1, 10, 10, 2])
+    assert.deepEqual(readable(await shard.loadState()), { row: 'with it' })
+    await shard.release()
+    assert.deepEqual(seqs(await leaseAll(await fixture.owner('holder-c'))), [2])
+  },
+
+  'the first order for an entry decides whether it is buried whole or in parts': async (fixture) => {
+    const stream = await fixture.stream()
+    await store(await fixture.producer(), batches(1, 2))
+    const shard = await fixture.owner('holder-b')
+    const entries = await leaseAll(shard)
+    const [whole, inParts] = entries.map(({ id, priority }) => ({ id, priority, class: 'test', message: 'dead' }))
+    const part = { correlationId: 'part', samples: 1, firstTakenAtUs: 1, body: text('part') }
+    const orders = [whole, { ...whole, part }, { ...inParts, part }, inParts, { ...inParts, part }]
+    await shard.settle(settlement({ deadLetter: orders }))
+    const [depth] = await stream.depths()
+    assert.deepEqual([depth.entries, depth.samples, depth.bytes, depth.deadLetters], [0, 0, 0, 3])
+  },
+
+  'a retry may ask for one handler from then on': async (fixture) => {
+    await store(await fixture.producer(), [batch(1)])
+    const shard = await fixture.owner()
+    const [entry] = await leaseAll(shard)
+    const { id, priority } = entry
+    const retry = [{ id, priority, attempts: 0, afterMs: 0, handler: 'my.handler' }]
+    await shard.settle(settlement({ retry }))
+    const [again] = await shard.lease(ALL, 10_000)
+    assert.deepEqual({ ...again, id }, { ...entry, handler: 'my.handler', deliveryCount: 2 })
+  },
+
   'one settlement does all its parts together': async (fixture) => {
     const stream = await fixture.stream()
     await store(await fixture.producer(), batches(1, 4))

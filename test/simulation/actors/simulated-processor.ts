@@ -1,6 +1,7 @@
 import { backoffWaitMs } from '#core/policy/backoff'
 import type { Clock } from '#core/time/clock'
 import { pause } from '#core/time/pause'
+import type { PressureSignal } from '#core/transport/pressure-signal'
 import { openBatchStream } from '#core/transport/redis/redis-stream'
 import type { Logger } from '#src/host/logger'
 import { RateLimitedLog } from '#src/host/rate-limited-log'
@@ -8,6 +9,7 @@ import { InFlightBudget } from '#src/processor/consume/in-flight-budget'
 import { LedgerBook } from '#src/processor/consume/processor-ledger'
 import type { ShardLoopContext } from '#src/processor/consume/shard-loop-context'
 import { TrialGate } from '#src/processor/consume/trial-gate'
+import { HandlerWatch } from '#src/processor/dispatch/handler-watch'
 import { imbalanceOf } from '#src/processor/processor-figures'
 import { StoreHealth } from '#src/processor/store-health'
 import { StoreSession } from '#src/processor/store-session'
@@ -18,6 +20,13 @@ import { SimulatedSink } from './simulated-sink.js'
 
 /** As `ProcessorProgram` waits for a store that is away. */
 const OPEN_RETRY = { baseMs: 100, maxMs: 2000 }
+const PRESSURE_LIMITS = { maxBytes: 2 ** 28, maxHeadAgeMs: 60_000 }
+/** The pressure decides nothing about delivery: it is not simulated. */
+const NOBODY_LISTENS: PressureSignal = {
+  write: async () => {},
+  read: async () => undefined,
+  close: async () => {},
+}
 
 /** What one life of a processor consists of. */
 interface Life {
@@ -98,7 +107,12 @@ export class SimulatedProcessor {
       try {
         const stream = await openBatchStream(options, actor.name, this.#world.clientsOf(actor))
         if (ending.signal.aborted) return await stream.close()
-        life.session = new StoreSession({ stream }, actor.name, this.#contextOf(life))
+        life.session = new StoreSession(
+          { stream, pressure: NOBODY_LISTENS },
+          actor.name,
+          PRESSURE_LIMITS,
+          this.#contextOf(life),
+        )
         return life.session.start()
       } catch {
         await pause(backoffWaitMs(OPEN_RETRY, failures, Math.random()), ending.signal)
@@ -136,6 +150,10 @@ export class SimulatedProcessor {
       clock,
       log,
       warnings,
+      handlers: new HandlerWatch([], { nowMs: clock.monotonicMs, random: Math.random }),
+      random: Math.random,
+      held: { newer_version: 0, handler_paused: 0 },
+      probes: { runs: 0 },
       onWritten: () => {},
     }
   }

@@ -27,8 +27,8 @@ test('the four lists follow each other, each behind its length', () => {
     unsettled,
   )
   const acks = [1, 1, '1-0', 10, 100]
-  const retries = [1, 0, '2-0', 4, 3, 11]
-  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why']
+  const retries = [1, 0, '2-0', 4, 3, 11, '']
+  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why', 0]
   assert.deepEqual(args, [...acks, ...retries, ...dead, 1, 'set', Buffer.of(1), 'gone', 'gone too'])
   assert.deepEqual([...settledIds], ['a', 'b', 'c'])
 })
@@ -41,6 +41,23 @@ test('ids that are unknown or named before are left out', () => {
   )
   assert.deepEqual(args, [1, 1, '1-0', 10, 100, 0, 0, 0])
   assert.deepEqual([...settledIds], ['a'])
+})
+
+test('parts of an entry follow it, and a retry names the handler it is for', () => {
+  const part = { correlationId: 'c#7', samples: 1, firstTakenAtUs: 5, body: Uint8Array.of(9) }
+  const order = { id: 'c', priority: 2 as const, class: 'kind', message: 'why' }
+  const { args } = settleArguments(
+    {
+      ack: [],
+      retry: [{ id: 'b', priority: 0, attempts: 0, afterMs: 0, handler: 'mine' }],
+      deadLetter: [{ ...order, part }, order, { ...order, message: 'too', part }],
+      state: new Map(),
+    },
+    unsettled,
+  )
+  const parts = ['kind', 'why', 'c#7', 1, 5, Buffer.of(9), 'kind', 'too', 'c#7', 1, 5, Buffer.of(9)]
+  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why', 2, ...parts]
+  assert.deepEqual(args, [0, 1, 0, '2-0', 0, 3, 0, 'mine', ...dead, 0])
 })
 
 test('a text is cut to bytes without splitting a character', () => {

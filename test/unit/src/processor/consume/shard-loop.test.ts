@@ -257,7 +257,7 @@ describe('an entry that cannot be processed', () => {
     await rig.settled()
     assert.deepEqual(
       rig.store.shards[0].deadLetters.map(({ class: reason, message }) => [reason, message]),
-      [['TLM_BATCH_UNREADABLE', 'cut short at byte 3']],
+      [['unreadable', 'cut short at byte 3']],
     )
     assert.deepEqual(savedSum(rig.store.shards[0].state), { count: 9, sum: 55 - 7 })
     assert.equal(rig.imbalance, 0)
@@ -275,7 +275,7 @@ describe('an entry that cannot be processed', () => {
     rig.balancer.start()
     await rig.settled()
     assert.equal(attempts, 3)
-    assert.equal(rig.store.shards[0].deadLetters[0].class, 'TLM_HANDLER_FAILED')
+    assert.equal(rig.store.shards[0].deadLetters[0].class, 'handler-error')
     assert.equal(rig.account.retried, 2 * 3)
     assert.equal(rig.imbalance, 0)
   })
