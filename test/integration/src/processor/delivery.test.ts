@@ -34,7 +34,10 @@ async function placeAt(name: string, options: string, more = ''): Promise<Place>
   await mkdir(effects, { recursive: true })
   const config = join(data, 'processor.yaml')
   const effect = `{ type: test.effect, module: ${handlerFile}, directory: ${effects}${options} }`
-  await writeFile(config, `handlers: [{ type: telemetry.analyze }, ${effect}]\nlease_ms: ${LEASE_MS}\nstore: { shards: 1 }\n${more}`)
+  await writeFile(
+    config,
+    `handlers: [{ type: telemetry.analyze }, ${effect}]\nlease_ms: ${LEASE_MS}\nstore: { shards: 1 }\n${more}`,
+  )
   const producer = await openBatchProducer({ directory: data, shards: 1 })
   return { data, effects, producer, args: ['--data', data, '--config', config] }
 }
