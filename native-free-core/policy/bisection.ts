@@ -12,6 +12,9 @@ export function cutInHalf({ from, to }: ItemRange): number {
   return from + ((to - from) >> 1)
 }
 
+/** So many bad items without a good one: most likely all are bad, and each try may be dear. */
+const HOPELESS = 4
+
 interface Piece extends ItemRange {
   /** Bad for certain: the other half of a bad whole has passed. */
   isBad: boolean
@@ -46,9 +49,9 @@ export class Bisection {
     this.#split(whole)
   }
 
-  /** More than `maxBad` items are bad; the search has ended without a result. */
+  /** More than `maxBad` items are bad, or the first few one after the other: the search has ended without a result. */
   get isGivenUp(): boolean {
-    return this.bad.length > this.#maxBad
+    return this.bad.length > this.#maxBad || (this.bad.length >= HOPELESS && this.good.length === 0)
   }
 
   /** What to try next; `undefined` when the search has ended. */

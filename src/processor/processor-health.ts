@@ -6,16 +6,20 @@ export interface HealthInputs {
   storeProblem: string | undefined
   sinkProblem: string | undefined
   /** What is wrong with the users' handlers; the others go on. */
-  handlerProblem?: string | undefined
+  paused?: string | undefined
   /** Entries that wait in shards of this processor or of nobody. */
   waiting: number
   /** Samples leased since the start. */
   leased: number
 }
 
+/**
+ * `paused`: user handlers whose circuit is open. That is no reason to be restarted: it would not mend them, and everything
+ * else goes on.
+ */
 export type Health =
-  | { status: 'ok' }
-  | { status: 'degraded'; reason: 'store' | 'sink' | 'handler' | 'stall'; problem: string }
+  | { status: 'ok'; paused?: string }
+  | { status: 'degraded'; reason: 'store' | 'sink' | 'stall'; problem: string }
 
 /** How long entries may wait without any being leased. */
 const STALL_MS = 30_000
@@ -35,15 +39,14 @@ export class HealthJudge {
   }
 
   /** To be called once in a while: progress is what changed since the last call. */
-  judge({ storeProblem, sinkProblem, handlerProblem, waiting, leased }: HealthInputs): Health {
+  judge({ storeProblem, sinkProblem, paused, waiting, leased }: HealthInputs): Health {
     const nowMs = this.#clock.monotonicMs()
     if (leased !== this.#leased || waiting === 0) this.#progressMs = nowMs
     this.#leased = leased
     if (storeProblem !== undefined) return { status: 'degraded', reason: 'store', problem: storeProblem }
     if (sinkProblem !== undefined) return { status: 'degraded', reason: 'sink', problem: sinkProblem }
-    if (handlerProblem !== undefined) return { status: 'degraded', reason: 'handler', problem: handlerProblem }
     const idleMs = nowMs - this.#progressMs
-    if (idleMs <= STALL_MS) return { status: 'ok' }
+    if (idleMs <= STALL_MS) return { status: 'ok', ...(paused !== undefined && { paused }) }
     const problem = `${waiting} batches wait and none was leased for ${Math.round(idleMs / 1000)} s`
     return { status: 'degraded', reason: 'stall', problem }
   }

@@ -162,7 +162,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     return this.#judge.judge({
       storeProblem: this.#health.problem,
       sinkProblem: this.#sink.failure?.message,
-      handlerProblem: this.#handlers.problem,
+      paused: this.#handlers.problem,
       waiting: this.#session?.backlog.waiting ?? 0,
       leased: this.#ledger.leased,
     })

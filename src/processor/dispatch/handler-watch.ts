@@ -67,7 +67,7 @@ export class HandlerWatch {
   /** What is wrong with them, as a sentence; `undefined` while every circuit is closed. */
   get problem(): string | undefined {
     const open = this.#handlers.filter(({ circuit }) => circuit.state !== 'closed').map(({ type }) => type)
-    return open.length === 0 ? undefined : `paused, as every batch fails in it: ${open.join(', ')}`
+    return open.length === 0 ? undefined : `${open.join(', ')}: every batch fails, so batches wait`
   }
 
   /** Cost: none while all circuits are closed. */

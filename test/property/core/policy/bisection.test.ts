@@ -35,6 +35,7 @@ test('each item is in one try that passed or is found bad, in order, whatever is
   )
   fc.assert(
     fc.property(whole, ({ items, bad }) => {
+      fc.pre(![0, 1, 2, 3].every((item) => bad.includes(item)))
       const { good, bad: found } = search(items, holds(new Set(bad)))
       assert.deepEqual(
         found,
@@ -59,5 +60,5 @@ test('items that fail only in company are all good in the end', () => {
 test('a whole that is bad throughout is given up after a few tries', () => {
   const bisection = search(1000, () => true, 8)
   assert.ok(bisection.isGivenUp)
-  assert.ok(bisection.tries < 40, `${bisection.tries} tries`)
+  assert.ok(bisection.tries < 20, `${bisection.tries} tries`)
 })
