@@ -16,6 +16,10 @@ export interface ShardKeys {
   delayed: string
   held: string
   dead: string
+  /** Bodies of the dead letters by their ids. */
+  deadBodies: string
+  /** Groups of the dead letters by fingerprint. */
+  deadGroups: string
   deliveries: string
 }
 
@@ -30,6 +34,8 @@ export function shardKeys(queueName: string, shard: number): ShardKeys {
     delayed: key('delayed'),
     held: key('held'),
     dead: key('dead'),
+    deadBodies: key('dead-bodies'),
+    deadGroups: key('dead-groups'),
     deliveries: key('deliveries'),
   }
 }
@@ -37,10 +43,13 @@ export function shardKeys(queueName: string, shard: number): ShardKeys {
 export interface QueueKeys {
   meta: string
   members: string
+  /** Notes of those who work on the dead letters. */
+  deadNotes: string
 }
 
 export function queueKeys(queueName: string): QueueKeys {
-  return { meta: `{${queueName}}:meta`, members: `{${queueName}}:members` }
+  const key = (suffix: string) => `{${queueName}}:${suffix}`
+  return { meta: key('meta'), members: key('members'), deadNotes: key('dead-notes') }
 }
 
 export interface InboxKeys {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { BatchStream, OwnedShard, ShardDepth } from '../batch-stream.js'
+import type { DeadLetterLimits } from '../dead-letters.js'
 import { queueKeys, shardKeys } from './keyspace.js'
 import { RedisLink } from './redis-link.js'
 import type { RedisStreamOptions } from './redis-options.js'
@@ -24,7 +25,7 @@ type DepthReply = [
 /** Owns shards: one connection for commands, and one for the blocking reads of each shard that it owns. */
 export class RedisBatchStream implements BatchStream {
   readonly shards: number
-  readonly #options: RedisStreamOptions
+  readonly #options: RedisStreamOptions & { deadLetters: DeadLetterLimits }
   readonly #holder: string
   readonly #commands: RedisLink
   readonly #owned = new Set<RedisShard>()
@@ -33,7 +34,12 @@ export class RedisBatchStream implements BatchStream {
 
   #isMember = false
 
-  constructor(commands: RedisLink, watch: ServerWatch, options: RedisStreamOptions, holder: string) {
+  constructor(
+    commands: RedisLink,
+    watch: ServerWatch,
+    options: RedisStreamOptions & { deadLetters: DeadLetterLimits },
+    holder: string,
+  ) {
     this.shards = options.shards
     this.#commands = commands
     this.#options = options
@@ -58,7 +64,8 @@ export class RedisBatchStream implements BatchStream {
     const formerDeliveries = new Map<string, number>()
     for (let i = 0; i + 1 < counts.length; i += 2) formerDeliveries.set(counts[i].toString(), Number(counts[i + 1]))
     const reads = new RedisLink(this.#options, `shard-${shard}`, MAX_BLOCK_MS + this.#options.commandTimeoutMs)
-    const ownership = { shard, token, leaseMs: args[2] as number, dueInMs, formerDeliveries }
+    const { deadLetters } = this.#options
+    const ownership = { shard, token, leaseMs: args[2] as number, dueInMs, formerDeliveries, deadLetters }
     const owned = new RedisShard({ commands: this.#commands, reads }, keys, ownership, () => this.#owned.delete(owned))
     this.#owned.add(owned)
     return owned

@@ -4,9 +4,11 @@
  */
 import type { Redis } from 'ioredis'
 import type { BatchProducer, BatchStream } from '../batch-stream.js'
+import type { DeadLetterBox } from '../dead-letters.js'
 import type { TaskInbox } from '../task-inbox.js'
 import { queueKeys } from './keyspace.js'
 import { RedisBatchStream } from './redis-batch-stream.js'
+import { RedisDeadLetterBox } from './redis-dead-letters.js'
 import { RedisInbox } from './redis-inbox.js'
 import { RedisLink } from './redis-link.js'
 import { type RedisOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
@@ -46,6 +48,19 @@ export async function openBatchStream(options: unknown, holder: string): Promise
     await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
   })
   return new RedisBatchStream(link, watch, stream, holder)
+}
+
+/**
+ * @param options `RedisStreamOptions`
+ * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
+ */
+export async function openDeadLetterBox(options: unknown): Promise<DeadLetterBox> {
+  const stream = readRedisStreamOptions(options)
+  const link = await openLink(stream, 'dead-letters', async (client, where) => {
+    await checkServer(client, where)
+    await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
+  })
+  return new RedisDeadLetterBox(link, stream.queueName, stream.shards, stream.deadLetters)
 }
 
 /**

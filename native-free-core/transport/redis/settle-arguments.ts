@@ -1,4 +1,5 @@
 import type { Settlement } from '../batch-stream.js'
+import { fingerprintOf } from '../dead-letters/fingerprint.js'
 import type { UnsettledEntry } from './carried-entries.js'
 import type { ScriptArgument } from './redis-script.js'
 
@@ -38,7 +39,7 @@ export function settleArguments(
     if (!entry) continue
     const reason = [cut(kind, MAX_CLASS_BYTES), cut(message, MAX_MESSAGE_BYTES)]
     const { priority, streamId, samples, bytes, attempts, deliveryCount } = entry
-    dead.push([priority, streamId, samples, bytes, attempts, deliveryCount, ...reason])
+    dead.push([priority, streamId, samples, bytes, attempts, deliveryCount, ...reason, fingerprintOf(kind, message)])
   }
   const rows: ScriptArgument[][] = []
   const deletions: string[] = []

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fingerprintOf } from '#core/transport/dead-letters/fingerprint'
 import type { UnsettledEntry } from '#core/transport/redis/carried-entries'
 import { cut, settleArguments } from '#core/transport/redis/settle-arguments'
 
@@ -28,7 +29,7 @@ test('the four lists follow each other, each behind its length', () => {
   )
   const acks = [1, 1, '1-0', 10, 100]
   const retries = [1, 0, '2-0', 4, 3, 11]
-  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why']
+  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why', fingerprintOf('kind', 'why')]
   assert.deepEqual(args, [...acks, ...retries, ...dead, 1, 'set', Buffer.of(1), 'gone', 'gone too'])
   assert.deepEqual([...settledIds], ['a', 'b', 'c'])
 })

@@ -1,14 +1,17 @@
 import { defineScript } from '../redis-script.js'
+import { COUNT_GROUP, REMOVE_DEAD, TRIM_DEAD } from './dead-letter-parts.js'
 import { checkTypes, NOW_MS } from './lua-parts.js'
 
 /**
  * Ends leases and saves state, all or nothing, if the caller still owns the shard.
  *
- * - KEYS: owner, high, normal, low, delayed, held, dead, deliveries, ctl, state
- * - ARGV: token, number of the settlement (grows within a token), group; then four lists, each behind its length:
+ * - KEYS: owner, high, normal, low, delayed, held, dead, deliveries, ctl, state, bodies and groups of the dead letters
+ * - ARGV: token, number of the settlement (grows within a token), group; bounds of the dead letters: entries, bytes, age
+ *   in ms; then four lists, each behind its length:
  *   - acks: priority, id, samples, bytes
  *   - retries: priority, id, attempts, deliveries so far, afterMs
- *   - dead letters: priority, id, samples, bytes, attempts, deliveries so far, class, message
+ *   - dead letters: priority, id, samples, bytes, attempts, deliveries so far, class, message,
+ *     fingerprint
  *   - state rows to set: row, value; and last, state rows to delete: row
  * - returns: ms until the first delayed entry is due, -1 when none is delayed, -2 when fenced
  *
@@ -17,11 +20,14 @@ import { checkTypes, NOW_MS } from './lua-parts.js'
  * Redis serves nobody else meanwhile: about 5 us for an entry, 2.5 us for a small row, 1.5 ms for a megabyte of state.
  */
 export const SETTLE = defineScript(
-  'settle-v1-k10',
+  'settle-v2-k12',
   `
 #!lua flags=allow-oom
-${checkTypes(['hash', 'stream', 'stream', 'stream', 'zset', 'hash', 'stream', 'hash', 'hash', 'hash'])}
-local owner = redis.call('HMGET', KEYS[1], 'token', 'settled')
+${checkTypes(['hash', 'stream', 'stream', 'stream', 'zset', 'hash', 'stream', 'hash', 'hash', 'hash', 'hash', 'hash'])}
+${COUNT_GROUP}
+${REMOVE_DEAD}
+${TRIM_DEAD}
+local owner = redis.call('HMGET', KEYS[1], 'token', 'settled', 'holder')
 if owner[1] ~= ARGV[1] then return -2 end
 if tonumber(owner[2]) >= tonumber(ARGV[2]) then return redis.error_reply('BUSY a later settlement was made already') end
 redis.call('HSET', KEYS[1], 'settled', ARGV[2])
@@ -50,7 +56,7 @@ local function fieldsOf(priority, id, first)
   return first
 end
 
-local at = 4
+local at = 7
 for _ = 1, tonumber(ARGV[at]) do
   if remove(ARGV[at + 1], ARGV[at + 2]) then
     samples = samples + ARGV[at + 3]
@@ -73,18 +79,40 @@ for _ = 1, tonumber(ARGV[at]) do
 end
 
 at = at + 1
+local dead = 0
 for _ = 1, tonumber(ARGV[at]) do
   local priority, id = ARGV[at + 1], ARGV[at + 2]
-  local fields = fieldsOf(priority, id, {
-    'x', ARGV[at + 7], 'm', ARGV[at + 8], 'p', priority, 'o', id, 'a', ARGV[at + 5], 'd', ARGV[at + 6],
-  })
-  if fields then
-    redis.call('XADD', KEYS[7], '*', unpack(fields))
+  local entry = redis.call('XRANGE', KEYS[2 + priority], id, id)[1]
+  if entry then
+    local fields = {
+      'x', ARGV[at + 7], 'm', ARGV[at + 8], 'f', ARGV[at + 9], 'p', priority, 'o', id, 'a', ARGV[at + 5],
+      'd', ARGV[at + 6], 'w', owner[3] or '', 'z', ARGV[at + 4],
+    }
+    local body = ''
+    for i = 1, #entry[2], 2 do
+      local name = entry[2][i]
+      if name == 'b' then
+        body = entry[2][i + 1]
+      elseif name ~= 'a' and name ~= 'd' then
+        table.insert(fields, name)
+        table.insert(fields, entry[2][i + 1])
+      end
+    end
+    local deadId = redis.call('XADD', KEYS[7], '*', unpack(fields))
+    redis.call('HSET', KEYS[11], deadId, body)
+    redis.call('HINCRBY', KEYS[9], 'dead-bytes', ARGV[at + 4])
+    local diedMs = tonumber(string.match(deadId, '^%d+'))
+    countGroup(KEYS[12], ARGV[at + 9], 1, diedMs, ARGV[at + 7], string.sub(ARGV[at + 8], 1, 500))
     remove(priority, id)
     samples = samples + ARGV[at + 3]
     bytes = bytes + ARGV[at + 4]
+    dead = dead + 1
   end
-  at = at + 8
+  at = at + 9
+end
+if dead > 0 then
+  local keys = {KEYS[7], KEYS[11], KEYS[12], KEYS[9]}
+  trimDead(keys, tonumber(ARGV[4]), tonumber(ARGV[5]), now - ARGV[6], dead + 16)
 end
 redis.call('HINCRBY', KEYS[9], 'samples', 0 - samples)
 redis.call('HINCRBY', KEYS[9], 'bytes', 0 - bytes)
