@@ -1,6 +1,7 @@
 /** The processor's Prometheus metrics: names and where their values come from. Labels are of small, fixed sets. */
 import { Histogram } from 'prom-client'
 import type { LatencyRecorder } from '#core/observe/latency-recorder'
+import type { DeadLetterTotals } from '#core/transport/dead-letters'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import type { PoolCounters } from './dispatch/handler-pool.js'
@@ -19,6 +20,8 @@ export interface MetricSources {
   chunks(): number
   latency: LatencyRecorder
   inbox(): InboxCounters | undefined
+  /** `undefined` until they were looked at. */
+  deadLetters(): DeadLetterTotals | undefined
 }
 
 export interface ProcessorMetrics {
@@ -32,7 +35,12 @@ export interface ProcessorMetrics {
 export function createProcessorMetrics(sources: MetricSources): ProcessorMetrics {
   let figures = sources.figures()
   const snapshot = { ...sources, figures: () => figures }
-  const registry = createMetrics([...ledgerMetrics(snapshot), ...queueMetrics(snapshot), ...workMetrics(snapshot)])
+  const registry = createMetrics([
+    ...ledgerMetrics(snapshot),
+    ...queueMetrics(snapshot),
+    ...deadLetterMetrics(snapshot),
+    ...workMetrics(snapshot),
+  ])
   const durations = new Histogram({
     name: 'processor_task_duration_seconds',
     help: 'Time of one run of the handlers in its thread',
@@ -97,6 +105,22 @@ function queueMetrics({ figures, entriesInFlight, lagSeconds, inbox }: MetricSou
     gauge('processor_shards_owned', 'Shards that this processor owns', () => figures().shardsOwned),
     counter('processor_inbox_tasks_total', 'Pushed tasks taken in', () => inbox()?.tasks ?? 0),
     counter('processor_inbox_dead_letters_total', 'Pushed tasks refused', () => inbox()?.deadLettered ?? 0),
+  ]
+}
+
+/** Of the whole store, whichever processor did it. */
+function deadLetterMetrics({ deadLetters }: MetricSources): MetricDefinition[] {
+  return [
+    gauge('processor_dead_letter_bytes', 'Bodies of the dead letters', () => deadLetters()?.bytes ?? 0),
+    counter('processor_dead_letters_replayed_total', 'Dead letters replayed', () => deadLetters()?.replayed ?? 0),
+    counter('processor_dead_letters_purged_total', 'Dead letters purged', () => deadLetters()?.purged ?? 0),
+    {
+      name: 'processor_dead_letters_dropped_total',
+      help: 'Dead letters dropped to stay within a bound, by the bound',
+      kind: 'counter',
+      labels: ['bound'],
+      read: () => Object.entries(deadLetters()?.dropped ?? {}).map(([bound, value]) => ({ labels: { bound }, value })),
+    },
   ]
 }
 

@@ -3,10 +3,12 @@ import { messageOf } from '#core/errors/telemetry-error'
 import { backoffWaitMs } from '#core/policy/backoff'
 import type { HandlerSpec } from '#core/protocol/handler-messages'
 import { systemClock } from '#core/time/clock'
+import type { StreamLocator } from '#core/transport/batch-stream'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
 import { RateLimitedLog } from '../host/rate-limited-log.js'
 import { streamLocator } from '../host/stream-locator.js'
+import { addDeadLetterRoutes } from './api/dead-letter-routes.js'
 import { addProcessorRoutes } from './api/processor-routes.js'
 import { serve } from './api/serve.js'
 import type { ProcessorSettings } from './config/processor-options.js'
@@ -15,6 +17,7 @@ import { InFlightBudget } from './consume/in-flight-budget.js'
 import { pause } from './consume/pausing.js'
 import { LedgerBook } from './consume/processor-ledger.js'
 import type { ShardLoopContext } from './consume/shard-loop-context.js'
+import { DeadLetterWorkbench } from './dead-letters/workbench.js'
 import { ThreadPool } from './dispatch/handler-pool.js'
 import type { ProcessorFigures } from './processor-figures.js'
 import { type Health, HealthJudge } from './processor-health.js'
@@ -49,6 +52,8 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   readonly #reader: SinkReader
   readonly #metrics: ProcessorMetrics
   readonly #context: ShardLoopContext
+  readonly #locator: StreamLocator
+  readonly #deadLetters: DeadLetterWorkbench
   readonly #stopping = new AbortController()
   readonly #startedMs = systemClock.monotonicMs()
   #session: StoreSession | undefined
@@ -64,6 +69,8 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     const { threads, maxHeapBytes } = settings
     const poolOptions = { threads, maxHeapBytes, runDeadlineMs: RUN_DEADLINE_MS, workerData: { handlers } }
     this.#settings = settings
+    this.#locator = streamLocator(settings.store, settings.deadLetters)
+    this.#deadLetters = new DeadLetterWorkbench(this.#locator, settings.maxReplays, systemClock, warnings)
     this.#log = log
     this.#health = new StoreHealth(warnings)
     this.#observer = new ProcessorObserver(
@@ -83,6 +90,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       chunks: () => this.#observer.chunks,
       latency: this.#observer.latency,
       inbox: () => this.#session?.inboxCounters,
+      deadLetters: () => this.#deadLetters.totals,
     })
     this.#context = {
       settings,
@@ -106,25 +114,32 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   async start(): Promise<void> {
     if (this.#server !== undefined) return
     await this.#pool.check()
-    const { server, url } = await serve(this.#settings.http, this.#log, (instance) =>
+    const { server, url } = await serve(this.#settings.http, this.#log, (instance) => {
       addProcessorRoutes(instance, {
         metrics: this.#metrics,
         reader: this.#reader,
         figures: () => this.figures(),
         health: () => this.health(),
         latency: () => this.#observer.latency.toHgrm(),
-      }),
-    )
+      })
+      addDeadLetterRoutes(instance, {
+        box: () => this.#deadLetters.box(),
+        jobs: this.#deadLetters.jobs,
+        maxReplays: this.#settings.maxReplays,
+      })
+    })
     this.#server = server
     this.#url = url
     const { holder, threads, store, sqlitePath } = this.#settings
     this.#log.info({ url, holder, threads, store: store.kind, sqlitePath }, 'processor started')
     this.#opening = this.#openStore()
+    this.#deadLetters.start()
   }
 
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort()
-    await within(this.#opening, deadlineMs * 0.2)
+    await within(this.#deadLetters.close(), deadlineMs * 0.1)
+    await within(this.#opening, deadlineMs * 0.1)
     const work = this.#session?.stop() ?? Promise.resolve()
     const orderly = await within(work, deadlineMs * ORDERLY_PART)
     const sinkDeadlineMs = deadlineMs * 0.1
@@ -169,10 +184,10 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
 
   /** Until the store is open, however long it is away. */
   async #openStore(): Promise<void> {
-    const { store, holder } = this.#settings
+    const { holder } = this.#settings
     for (let failures = 1; !this.#stopping.signal.aborted; failures++) {
       try {
-        const session = await StoreSession.open(streamLocator(store), holder, this.#context)
+        const session = await StoreSession.open(this.#locator, holder, this.#context)
         this.#health.answered()
         // The stop came while it was opened, and did not wait for it.
         if (this.#stopping.signal.aborted) return await session.close()

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { HANDLER_TYPES } from '#core/model/finding'
 import { byteSize, durationMs, integer, oneOf, text } from '#core/options/fields'
+import type { DeadLetterLimits } from '#core/transport/dead-letters'
 import { isLoopback } from '../../host/http-access.js'
 import { type ProgramSpec, readProgramOptions } from '../../host/program-options.js'
 import {
@@ -18,6 +19,7 @@ import {
   type Store,
   storeSchema,
 } from '../../host/store-options.js'
+import { deadLetterSchema, limitsPerShard } from './dead-letter-options.js'
 
 /** Taken when no port is asked for; when it is in use, the next free one is. */
 export const DEFAULT_PROCESSOR_PORT = 9092
@@ -47,6 +49,7 @@ const processorSchema = z.strictObject({
     .prefault({}),
   lease_ms: durationMs(200, 600_000).default(10_000),
   max_retries: integer(0, 1000).default(3),
+  dead_letters: deadLetterSchema,
   sqlite: z.strictObject({ path: text(4096).optional() }).prefault({}),
   http: httpSchemaWithoutPort,
   log: logSchema,
@@ -84,6 +87,9 @@ export interface ProcessorSettings {
   checkpoint: { intervalMs: number; maxEntries: number }
   leaseMs: number
   maxRetries: number
+  /** Per shard. */
+  deadLetters: DeadLetterLimits
+  maxReplays: number
   sqlitePath: string
   /** Without a port: the default one, or when that is in use the next that is free. */
   http: { host: string; port?: number | undefined; token?: string | undefined }
@@ -113,6 +119,8 @@ function resolve(raw: z.output<typeof processorSchema>): ProcessorSettings {
     checkpoint: { intervalMs: raw.checkpoint.interval_ms, maxEntries: raw.checkpoint.max_entries },
     leaseMs: raw.lease_ms,
     maxRetries: raw.max_retries,
+    deadLetters: limitsPerShard(raw.dead_letters, raw.store.shards),
+    maxReplays: raw.dead_letters.max_replays,
     sqlitePath: raw.sqlite.path ?? join(raw.store.directory, 'findings.db'),
     http: raw.http,
     log: raw.log,
