@@ -9,6 +9,8 @@ import { ago, counted, dim, facts, hexDump, type Output, size, table } from './t
 
 const MAX_ROWS = 100_000
 const PAGE = 500
+/** 256 bytes; --json has more. */
+const SHOWN_HEX_DIGITS = 512
 
 export async function listLetters(action: LetterAction): Promise<ExitCode> {
   const { box, filter, values, out, isJson } = action
@@ -36,16 +38,16 @@ export async function listLetters(action: LetterAction): Promise<ExitCode> {
     { title: 'CLASS' },
     { title: 'TRIES', align: 'right' as const },
     { title: 'REPLAYS', align: 'right' as const },
-    { title: 'SAMPLES', align: 'right' as const },
-    { title: 'SIZE', align: 'right' as const },
-    { title: 'BATCH' },
+    { title: 'SAMPLES', align: 'right' as const, isOptional: true },
+    { title: 'SIZE', align: 'right' as const, isOptional: true },
+    { title: 'BATCH', isOptional: true },
     { title: 'MESSAGE' },
   ]
   const rows = letters.map((letter) => [
     letter.id,
     ago(letter.diedAtMs, nowMs),
     letter.class,
-    String(letter.attempts),
+    String(letter.deliveries),
     String(letter.generation),
     String(letter.samples),
     size(letter.bytes),
@@ -117,7 +119,8 @@ function detailsText(letter: LetterDetails, out: Output): string {
       ['class', letter.class],
       ['message', letter.message],
       ['group', letter.fingerprint],
-      ['tries', `${letter.attempts} failed, handed out ${letter.deliveries}, replayed ${letter.generation} times`],
+      ['handed out', `${counted(letter.deliveries, 'time')}, ${letter.attempts} of them ended in a retry`],
+      ['replayed', counted(letter.generation, 'time')],
       ['owner', letter.holder],
       ['stream', `shard ${letter.shard}, ${letter.priority ?? 'unknown'} priority, handler ${letter.handler}`],
       ['body', `${size(letter.bytes)}, said to hold ${counted(letter.samples, 'sample')}`],
@@ -130,7 +133,8 @@ function detailsText(letter: LetterDetails, out: Output): string {
 }
 
 function contentText(content: Inspection, out: Output): string {
-  if (content.kind === 'unreadable') return `Unreadable: ${content.reason}\n\n${hexDump(content.hex)}`
+  if (content.kind === 'unreadable')
+    return `Unreadable: ${content.reason}\n\n${hexDump(content.hex.slice(0, SHOWN_HEX_DIGITS))}`
   const { producer, epoch, seq, samples, seriesCount, firstTakenAtUs, lastTakenAtUs, series, first } = content
   const span =
     firstTakenAtUs === undefined || lastTakenAtUs === undefined

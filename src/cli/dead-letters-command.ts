@@ -1,14 +1,13 @@
 /** `node dist/processor.js dead-letters`: the workbench on the command line, straight on the store. */
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { didYouMean } from '#core/options/did-you-mean'
-import { streamLocator } from '../host/stream-locator.js'
-import { readProcessorOptions } from '../processor/config/processor-options.js'
 import { filterSchema, parseFields } from '../processor/dead-letters/letter-filter.js'
 import { openDeadLetterBox } from '../processor/dead-letters/workbench.js'
 import { type CommandContext, EXIT, type ExitCode } from './command-context.js'
 import { type CommandFlag, flagLines, parseCommandLine } from './command-line.js'
 import { abortReplay, listJobs, purge, replay, resumeReplay } from './dead-letter-changes.js'
 import { groupLetters, listLetters, showLetter } from './dead-letter-reads.js'
+import { findStore } from './find-store.js'
 import type { LetterAction } from './letter-action.js'
 
 const ACTIONS: Readonly<Record<string, (action: LetterAction) => Promise<ExitCode>>> = {
@@ -82,10 +81,9 @@ export async function runDeadLetters(argv: readonly string[], context: CommandCo
     return value === undefined ? [] : [[flag, value] as const]
   })
   const filter = parseFields(filterSchema, Object.fromEntries(given), 'filter')
-  const command = readProcessorOptions(line.programArgs, context.env)
-  if (command.kind === 'print') return EXIT.ok
-  const { store, deadLetters, maxReplays } = command.options
-  const box = await openDeadLetterBox(streamLocator(store, deadLetters))
+  const { settings, locator } = findStore(line.programArgs, context.env)
+  const { maxReplays } = settings
+  const box = await openDeadLetterBox(locator)
   try {
     const isJson = line.values.json === true
     return await action({ ...context, box, filter, ids, values: line.values, isJson, maxReplays })

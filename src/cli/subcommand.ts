@@ -1,9 +1,10 @@
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
 import { EXIT, type ExitCode, type Subcommand } from './command-context.js'
 import { runDeadLetters } from './dead-letters-command.js'
+import { runExplain } from './explain-command.js'
 import { outputTo } from './terminal.js'
 
-const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = { 'dead-letters': runDeadLetters }
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = { 'dead-letters': runDeadLetters, explain: runExplain }
 
 /**
  * Runs the processor's subcommand that the arguments begin with.

@@ -17,8 +17,8 @@ import { queueKeys, type ShardKeys, shardKeys } from './keyspace.js'
 import type { RedisLink } from './redis-link.js'
 import { DEAD_PURGE } from './scripts/dead-purge-v1-k4.js'
 import { DEAD_REPLAY } from './scripts/dead-replay-v1-k7.js'
-import { DEAD_SCAN } from './scripts/dead-scan-v1-k1.js'
 import { DEAD_TRIM } from './scripts/dead-trim-v1-k4.js'
+import { SCAN } from './scripts/scan-v1-k1.js'
 
 /** Script calls that one page may cost each shard: some 3000 letters are looked at. */
 const SCANS_PER_PAGE = 15
@@ -179,7 +179,7 @@ export class RedisDeadLetterBox implements DeadLetterBox {
       const wanted = limit - letters.length
       const match = [filter.class ?? '', filter.fingerprint ?? '', filter.correlationId ?? '']
       const args = [isUp ? 'up' : 'down', from, end, wanted, ...match]
-      const reply = (await this.#link.run(DEAD_SCAN, [this.#keys[shard].dead], args)) as ScanReply
+      const reply = (await this.#link.run(SCAN, [this.#keys[shard].dead], args)) as ScanReply
       const [isDone, lastId, ...entries] = reply
       for (let i = 0; i + 1 < entries.length; i += 2) {
         letters.push(readDeadLetter(shard, (entries[i] as Buffer).toString(), entries[i + 1] as Buffer[]))

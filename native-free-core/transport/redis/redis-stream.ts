@@ -4,6 +4,7 @@
  */
 import type { Redis } from 'ioredis'
 import type { BatchProducer, BatchStream } from '../batch-stream.js'
+import type { BatchTracer } from '../batch-tracer.js'
 import type { DeadLetterBox } from '../dead-letters.js'
 import type { TaskInbox } from '../task-inbox.js'
 import { queueKeys } from './keyspace.js'
@@ -11,8 +12,14 @@ import { RedisBatchStream } from './redis-batch-stream.js'
 import { RedisDeadLetterBox } from './redis-dead-letters.js'
 import { RedisInbox } from './redis-inbox.js'
 import { RedisLink } from './redis-link.js'
-import { type RedisOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
+import {
+  type RedisOptions,
+  type RedisStreamOptions,
+  readRedisOptions,
+  readRedisStreamOptions,
+} from './redis-options.js'
 import { RedisProducer } from './redis-producer.js'
+import { RedisTracer } from './redis-tracer.js'
 import { APPEND } from './scripts/append-v1-k5.js'
 import { ServerWatch } from './server-watch.js'
 import { checkQueue, checkServer } from './store-check.js'
@@ -55,12 +62,19 @@ export async function openBatchStream(options: unknown, holder: string): Promise
  * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
  */
 export async function openDeadLetterBox(options: unknown): Promise<DeadLetterBox> {
-  const stream = readRedisStreamOptions(options)
-  const link = await openLink(stream, 'dead-letters', async (client, where) => {
-    await checkServer(client, where)
-    await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
-  })
-  return new RedisDeadLetterBox(link, stream.queueName, stream.shards, stream.deadLetters)
+  const { queueName, shards, deadLetters, ...stream } = readRedisStreamOptions(options)
+  const link = await openQueueLink({ queueName, shards, ...stream }, 'dead-letters')
+  return new RedisDeadLetterBox(link, queueName, shards, deadLetters)
+}
+
+/**
+ * @param options `RedisStreamOptions`
+ * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
+ */
+export async function openBatchTracer(options: unknown): Promise<BatchTracer> {
+  const { queueName, shards, deadLetters, ...stream } = readRedisStreamOptions(options)
+  const link = await openQueueLink({ queueName, shards, ...stream }, 'tracer')
+  return new RedisTracer(link, new RedisDeadLetterBox(link, queueName, shards, deadLetters), queueName, shards)
 }
 
 /**
@@ -75,6 +89,13 @@ export async function openTaskInbox(options: unknown, holder: string): Promise<T
   const watch = new ServerWatch()
   const link = await openLink(redis, 'inbox', async (client, where) => watch.see(await checkServer(client, where)))
   return new RedisInbox(link, watch, redis, holder)
+}
+
+function openQueueLink(options: RedisStreamOptions, name: string): Promise<RedisLink> {
+  return openLink(options, name, async (client, where) => {
+    await checkServer(client, where)
+    await checkQueue(client, where, queueKeys(options.queueName), options.shards)
+  })
 }
 
 async function openLink(

@@ -1,29 +1,37 @@
 import assert from 'node:assert/strict'
 import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
+import type { BatchTracer } from '#core/transport/batch-tracer'
 import type { DeadLetter, DeadLetterBox, DeadLetterLimits, DeadLetterQuery } from '#core/transport/dead-letters'
 import { ALL, batch, type FreshStore, SHARDS, StoreFixture, settlement, store } from '../batch-stream-fixture.js'
 
 /** A store of its own for one test whose dead letters can be looked at. */
 export interface FreshDeadLetterStore extends FreshStore {
   openDeadLetterBox(shards: number): Promise<DeadLetterBox>
+  openBatchTracer(shards: number): Promise<BatchTracer>
 }
 
 /** @param limits bounds that everything opened is given; the defaults when absent */
 export type CreateDeadLetterStore = (limits?: DeadLetterLimits) => Promise<FreshDeadLetterStore>
 
 export class DeadLetterFixture extends StoreFixture {
-  readonly #boxes: DeadLetterBox[] = []
-  readonly #openBox: (shards: number) => Promise<DeadLetterBox>
+  readonly #boxes: { close(): Promise<void> }[] = []
+  readonly #fresh: FreshDeadLetterStore
 
   constructor(fresh: FreshDeadLetterStore) {
     super(fresh)
-    this.#openBox = fresh.openDeadLetterBox
+    this.#fresh = fresh
   }
 
   async box(shards = SHARDS): Promise<DeadLetterBox> {
-    const box = await this.#openBox(shards)
+    const box = await this.#fresh.openDeadLetterBox(shards)
     this.#boxes.push(box)
     return box
+  }
+
+  async tracer(shards = SHARDS): Promise<BatchTracer> {
+    const tracer = await this.#fresh.openBatchTracer(shards)
+    this.#boxes.push(tracer)
+    return tracer
   }
 
   override async end(): Promise<void> {

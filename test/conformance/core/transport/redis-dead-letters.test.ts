@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { after } from 'node:test'
-import { openBatchProducer, openBatchStream, openDeadLetterBox } from '#core/transport/redis/redis-stream'
+import {
+  openBatchProducer,
+  openBatchStream,
+  openBatchTracer,
+  openDeadLetterBox,
+} from '#core/transport/redis/redis-stream'
 import { testDeadLetters } from '#test/conformance/dead-letter-suite'
 import { startRedis } from '#test/support/redis-server'
 
@@ -14,6 +19,7 @@ testDeadLetters('dead letters on Redis', async (deadLetters) => {
     openProducer: (shards) => openBatchProducer({ ...options, shards }),
     openStream: (holder, shards) => openBatchStream({ ...options, shards }, holder),
     openDeadLetterBox: (shards) => openDeadLetterBox({ ...options, shards }),
+    openBatchTracer: (shards) => openBatchTracer({ ...options, shards }),
     remove: async () => {},
   }
 })

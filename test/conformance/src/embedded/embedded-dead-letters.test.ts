@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openBatchProducer, openBatchStream, openDeadLetterBox } from '#src/embedded/embedded-stream'
+import { openBatchProducer, openBatchStream, openBatchTracer, openDeadLetterBox } from '#src/embedded/embedded-stream'
 import { testDeadLetters } from '#test/conformance/dead-letter-suite'
 
 testDeadLetters('dead letters of the embedded store', async (deadLetters) => {
@@ -11,6 +11,7 @@ testDeadLetters('dead letters of the embedded store', async (deadLetters) => {
     openProducer: (shards) => openBatchProducer({ ...options, shards }),
     openStream: (holder, shards) => openBatchStream({ ...options, shards }, holder),
     openDeadLetterBox: (shards) => openDeadLetterBox({ ...options, shards }),
+    openBatchTracer: (shards) => openBatchTracer({ ...options, shards }),
     remove: async () => rmSync(directory, { recursive: true }),
   }
 })

@@ -2,18 +2,18 @@ import { defineScript } from '../redis-script.js'
 import { checkTypes } from './lua-parts.js'
 
 /**
- * Looks through a stretch of the dead letters for those that match.
+ * Looks through a stretch of a stream, of dead letters or of batches, for entries that match.
  *
- * - KEYS: dead
+ * - KEYS: stream
  * - ARGV: `up` or `down`; first id and last id in that direction, as XRANGE takes them; how many to find at most; class,
  *   fingerprint, correlation id to match, each empty for any
  * - returns: [1 when all of the stretch was looked through, last id looked at or '', then id and fields of each in turn]:
  *   the fields are those of the stream without the body; `z` is its size
  *
- * Stops after some 200 letters, or 256 KB with bodies that an earlier version left in the stream: about 2 ms.
+ * Stops after some 200 entries, or 256 KB, bodies included, where the stream has them: about 2 ms.
  */
-export const DEAD_SCAN = defineScript(
-  'dead-scan-v1-k1',
+export const SCAN = defineScript(
+  'scan-v1-k1',
   `
 #!lua flags=no-writes,allow-oom
 ${checkTypes(['stream'])}
