@@ -4,6 +4,7 @@ import { type GlobalPosition, parseId } from '../dead-letters/positions.js'
 import type {
   DeadLetter,
   DeadLetterBox,
+  DeadLetterFilter,
   DeadLetterGroup,
   DeadLetterLimits,
   DeadLetterPage,
@@ -21,7 +22,7 @@ import { DEAD_TRIM } from './scripts/dead-trim-v1-k4.js'
 import { SCAN } from './scripts/scan-v1-k1.js'
 
 /** Script calls that one page may cost each shard: some 3000 letters are looked at. */
-const SCANS_PER_PAGE = 15
+const SCANS_PER_PAGE = 30
 /** Letters in one script call: Redis serves nobody else meanwhile. */
 const REPLAYED_AT_ONCE = 32
 const PURGED_AT_ONCE = 100
@@ -167,7 +168,7 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     this.#link.close()
   }
 
-  async #scan(shard: number, start: ScanStart | undefined, query: DeadLetterQuery): Promise<ShardScan> {
+  async #scan(shard: number, start: ScanStart | undefined, query: Omit<DeadLetterQuery, 'cursor'>): Promise<ShardScan> {
     const { filter, order, limit } = query
     const isUp = order === 'oldest-first'
     const bounds = [filter.fromMs === undefined ? '-' : `${filter.fromMs}`, beforeId(filter.toMs)]
@@ -175,21 +176,41 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     const letters: DeadLetter[] = []
     let from = start === undefined ? first : laterOf(isUp, first, start)
     let stoppedAt: GlobalPosition | undefined
+    const isFiltered = [filter.class, filter.fingerprint, filter.correlationId].some((part) => part !== undefined)
     for (let scans = 0; scans < SCANS_PER_PAGE; scans++) {
-      const wanted = limit - letters.length
-      const match = [filter.class ?? '', filter.fingerprint ?? '', filter.correlationId ?? '']
-      const args = [isUp ? 'up' : 'down', from, end, wanted, ...match]
-      const reply = (await this.#link.run(SCAN, [this.#keys[shard].dead], args)) as ScanReply
-      const [isDone, lastId, ...entries] = reply
-      for (let i = 0; i + 1 < entries.length; i += 2) {
-        letters.push(readDeadLetter(shard, (entries[i] as Buffer).toString(), entries[i + 1] as Buffer[]))
-      }
-      if (isDone === 1) return { letters, stoppedAt: undefined }
-      stoppedAt = positionOf(lastId.toString(), shard)
+      const stretch = { shard, isUp, from, end, wanted: limit - letters.length }
+      const { isDone, found, lastId } = isFiltered ? await this.#match(stretch, filter) : await this.#read(stretch)
+      letters.push(...found)
+      if (isDone) return { letters, stoppedAt: undefined }
+      stoppedAt = positionOf(lastId, shard)
       if (letters.length >= limit) break
-      from = `(${lastId.toString()}`
+      from = `(${lastId}`
     }
     return { letters, stoppedAt }
+  }
+
+  /** Letters as they come. */
+  async #read({ shard, isUp, from, end, wanted }: Stretch): Promise<Stop> {
+    const args = [this.#keys[shard].dead, from, end, 'COUNT', wanted]
+    const entries = (await this.#link.call((client) => client.callBuffer(isUp ? 'XRANGE' : 'XREVRANGE', args))) as [
+      id: Buffer,
+      fields: Buffer[],
+    ][]
+    const found = entries.map(([id, fields]) => readDeadLetter(shard, id.toString(), fields))
+    return { isDone: entries.length < wanted, found, lastId: entries.at(-1)?.[0].toString() ?? '' }
+  }
+
+  /** Those that match, without sending the others. */
+  async #match({ shard, isUp, from, end, wanted }: Stretch, filter: DeadLetterFilter): Promise<Stop> {
+    const match = [filter.class ?? '', filter.fingerprint ?? '', filter.correlationId ?? '']
+    const args = [isUp ? 'up' : 'down', from, end, wanted, ...match]
+    const reply = (await this.#link.run(SCAN, [this.#keys[shard].dead], args)) as ScanReply
+    const [isDone, lastId, ...entries] = reply
+    const found: DeadLetter[] = []
+    for (let i = 0; i + 1 < entries.length; i += 2) {
+      found.push(readDeadLetter(shard, (entries[i] as Buffer).toString(), entries[i + 1] as Buffer[]))
+    }
+    return { isDone: isDone === 1, found, lastId: lastId.toString() }
   }
 
   /** `undefined` for what can be no letter of this queue. */
@@ -208,6 +229,22 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     }
     return new Map([...byShard].map(([shard, some]) => [shard, [...some]]))
   }
+}
+
+/** Part of a shard's letters to look through. */
+interface Stretch {
+  shard: number
+  isUp: boolean
+  from: string
+  end: string
+  wanted: number
+}
+
+interface Stop {
+  /** The stretch was looked through to its end. */
+  isDone: boolean
+  found: DeadLetter[]
+  lastId: string
 }
 
 function ungrouped(count: number): DeadLetterGroup {

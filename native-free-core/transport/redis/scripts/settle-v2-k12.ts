@@ -79,7 +79,7 @@ for _ = 1, tonumber(ARGV[at]) do
 end
 
 at = at + 1
-local dead = 0
+local dead, deadBytes, died, diedMs = 0, 0, {}, 0
 for _ = 1, tonumber(ARGV[at]) do
   local priority, id = ARGV[at + 1], ARGV[at + 2]
   local entry = redis.call('XRANGE', KEYS[2 + priority], id, id)[1]
@@ -100,9 +100,11 @@ for _ = 1, tonumber(ARGV[at]) do
     end
     local deadId = redis.call('XADD', KEYS[7], '*', unpack(fields))
     redis.call('HSET', KEYS[11], deadId, body)
-    redis.call('HINCRBY', KEYS[9], 'dead-bytes', ARGV[at + 4])
-    local diedMs = tonumber(string.match(deadId, '^%d+'))
-    countGroup(KEYS[12], ARGV[at + 9], 1, diedMs, ARGV[at + 7], string.sub(ARGV[at + 8], 1, 500))
+    deadBytes = deadBytes + ARGV[at + 4]
+    diedMs = tonumber(string.match(deadId, '^%d+'))
+    local group = died[ARGV[at + 9]] or {0, ARGV[at + 7], string.sub(ARGV[at + 8], 1, 500)}
+    group[1] = group[1] + 1
+    died[ARGV[at + 9]] = group
     remove(priority, id)
     samples = samples + ARGV[at + 3]
     bytes = bytes + ARGV[at + 4]
@@ -111,6 +113,8 @@ for _ = 1, tonumber(ARGV[at]) do
   at = at + 9
 end
 if dead > 0 then
+  redis.call('HINCRBY', KEYS[9], 'dead-bytes', deadBytes)
+  for mark, group in pairs(died) do countGroup(KEYS[12], mark, group[1], diedMs, group[2], group[3]) end
   local keys = {KEYS[7], KEYS[11], KEYS[12], KEYS[9]}
   trimDead(keys, tonumber(ARGV[4]), tonumber(ARGV[5]), now - ARGV[6], dead + 16)
 end
