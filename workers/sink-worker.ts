@@ -41,6 +41,8 @@ async function handle(message: ToSinkWorker): Promise<void> {
       return answer(message.id, (sink) => sink.findings(message.query))
     case 'samples':
       return answer(message.id, (sink) => sink.samples(message.query))
+    case 'stored':
+      return answer(message.id, (sink) => sink.stored(message.batch))
     case 'close':
       close()
       port.close()

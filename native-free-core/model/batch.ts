@@ -37,3 +37,10 @@ export interface DecodedBatch extends BatchHeader {
 export function batchId(header: BatchHeader, shard: number): string {
   return `${header.producer}.${header.epoch}.${shard}.${header.seq}`
 }
+
+/** The parts of a correlation id; `undefined` when it is none. Producers may have dots in their names. */
+export function parseBatchId(id: string): (BatchHeader & { shard: number }) | undefined {
+  const match = /^(.{1,128})\.(\d{1,16})\.(\d{1,2})\.(\d{1,16})$/s.exec(id)
+  if (match === null) return undefined
+  return { producer: match[1], epoch: Number(match[2]), shard: Number(match[3]), seq: Number(match[4]) }
+}

@@ -14,6 +14,8 @@ export interface FindingQuery {
   handler?: string | undefined
   device?: string | undefined
   channel?: string | undefined
+  /** Correlation id of the batch that caused it; there is no index for it. */
+  batch?: string | undefined
   /** Event time, microseconds since the Unix epoch, inclusive. */
   fromUs?: number | undefined
   /** Exclusive. */
@@ -47,9 +49,18 @@ export interface StoredSample {
   batch: string
 }
 
+/** What is stored of one batch. */
+export interface StoredBatch {
+  batch: string
+  samples: number
+  firstTakenAtUs: number
+  lastTakenAtUs: number
+}
+
 export interface SinkAnswers {
   findings: Finding[]
   samples: StoredSample[]
+  stored: StoredBatch[]
 }
 
 /** An open sink. Its calls may block: it has a thread of its own. All throw `TLM_SINK_FAILED`. */
@@ -62,6 +73,8 @@ export interface SinkStore {
   findings(query: FindingQuery): Finding[]
   /** Newest first. */
   samples(query: SampleQuery): StoredSample[]
+  /** The whole batch of that correlation id, if it is stored. */
+  stored(batch: string): StoredBatch[]
   close(): void
 }
 
@@ -92,6 +105,7 @@ export type ToSinkWorker =
   | { kind: 'commit-again' }
   | { kind: 'findings'; id: number; query: FindingQuery }
   | { kind: 'samples'; id: number; query: SampleQuery }
+  | { kind: 'stored'; id: number; batch: string }
   | { kind: 'close' }
 
 export type FromSinkWorker =

@@ -92,6 +92,10 @@ export class ControlLog {
     return handle && new ControlLog(claimant, header, rows, n, handle, end)
   }
 
+  get holder(): string {
+    return this.#claimant.holder
+  }
+
   /** Whether no other owner has come, as far as the files tell now. */
   isCurrent(): boolean {
     return !this.#isLost && statSync(this.#path, { throwIfNoEntry: false }) !== undefined

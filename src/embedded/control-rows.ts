@@ -1,4 +1,5 @@
 import type { Priority } from '#core/model/priority'
+import { DeadRows } from './dead-rows.js'
 import type { Totals } from './segment-format.js'
 import type { SettledSet } from './settled-set.js'
 
@@ -26,6 +27,8 @@ export interface RetryRow {
   storedAtUs: number
   /** Name of the file that holds the body. */
   bodyFile: string
+  /** How often it was replayed from the dead letters; absent: never. */
+  generation?: number | undefined
 }
 
 /** An entry that nobody could process, or a stretch of the log that nobody could read. */
@@ -42,6 +45,17 @@ export interface DeadRow {
   /** Of the body, when it is kept. */
   bytes: number
   bodyFile: string | undefined
+  /** These are absent in rows of earlier versions. */
+  fingerprint?: string
+  deliveryCount?: number
+  generation?: number
+  holder?: string
+}
+
+/** Stands for the dead letters of those who only count them. */
+const COUNTED_ONLY: DeadRow = {
+  ...{ class: '', message: '', correlationId: '', handler: '', priority: undefined, attempts: 0, samples: 0 },
+  ...{ firstTakenAtUs: undefined, diedAtUs: 0, bytes: 0, bodyFile: undefined },
 }
 
 /** Highest seq handed out by priority. */
@@ -59,7 +73,7 @@ interface Tables {
   dead: DeadRow
   /** Rows of the handlers' state. */
   state: Uint8Array
-  /** The one key is `next`: number of the next retry or dead letter. */
+  /** `next`: number of the next retry or dead letter; `dead-<what>`: how many dead letters it was done to. */
   counter: number
 }
 
@@ -75,13 +89,18 @@ export class ControlRows {
   readonly deliveries = new Map<string, number>()
   readonly retries = new Map<number, RetryRow>()
   /** Oldest first. */
-  readonly dead = new Map<number, DeadRow>()
+  readonly dead = new DeadRows()
   readonly state = new Map<string, Uint8Array>()
   readonly counters = new Map<string, number>()
+  readonly #keepsDead: boolean
   readonly #tables: { [T in Table]: Map<string | number, unknown> }
 
-  /** @param keepsState false: state rows are passed over, for those who only measure */
-  constructor(keepsState = true) {
+  /**
+   * @param keepsState false: state rows are passed over, for those who only look
+   * @param keepsDead false: dead letters are counted, for those who only measure
+   */
+  constructor(keepsState = true, keepsDead = true) {
+    this.#keepsDead = keepsDead
     this.#tables = {
       cursor: this.cursors,
       handed: this.handed,
@@ -97,6 +116,7 @@ export class ControlRows {
     for (const [table, key, value] of changes) {
       const rows = this.#tables[table]
       if (value === undefined || value === null) rows.delete(key)
+      else if (table === 'dead' && !this.#keepsDead) rows.set(key, COUNTED_ONLY)
       else if (table !== 'state') rows.set(key, value)
       else if (rows === this.state) rows.set(key, new Uint8Array(value)) // its own bytes, not a view of a file's
     }

@@ -17,11 +17,15 @@ export class ControlView {
   #n = 0
   #end = 0
   #header: ControlHeader | undefined
-  #rows = new ControlRows(false)
+  readonly #keepsDead: boolean
+  #rows: ControlRows
 
-  constructor(folder: string, clock: LeaseClock) {
+  /** @param keepsDead false: dead letters are only counted */
+  constructor(folder: string, clock: LeaseClock, keepsDead = true) {
     this.#folder = folder
     this.#clock = clock
+    this.#keepsDead = keepsDead
+    this.#rows = new ControlRows(false, keepsDead)
   }
 
   /** @throws errors of the file system */
@@ -46,7 +50,7 @@ export class ControlView {
       if (n !== this.#n || fstatSync(fd).size < this.#end) {
         this.#n = n
         this.#end = 0
-        this.#rows = new ControlRows(false)
+        this.#rows = new ControlRows(false, this.#keepsDead)
       }
       const { contents, end } = decodeFrames(readFrom(fd, this.#end))
       const changes = this.#end === 0 ? contents.slice(1) : contents

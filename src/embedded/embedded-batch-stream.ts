@@ -7,9 +7,9 @@ import { ControlLog } from './control-log.js'
 import { ControlView } from './control-view.js'
 import { type LeaseClock, openLeaseClock } from './lease-clock.js'
 import { Members } from './members.js'
-import { OwnedEmbeddedShard, type ShardFolders } from './owned-shard.js'
+import { OwnedEmbeddedShard } from './owned-shard.js'
 import { ShardDepthGauge } from './shard-depth.js'
-import { type StoreDirectory, shardFolder } from './store-directory.js'
+import { type ShardFolders, type StoreDirectory, shardFolders } from './store-directory.js'
 import { storeError } from './store-failure.js'
 
 /** Reads the embedded store. Thread: the main thread of a program. */
@@ -32,13 +32,9 @@ export class EmbeddedBatchStream implements BatchStream {
     this.#holder = holder
     this.#clock = clock
     this.#members = new Members(join(store.root, 'members'), this.#leaseClock)
-    this.#folders = Array.from({ length: store.shards }, (_, shard) => ({
-      log: shardFolder(store, shard),
-      control: join(store.root, 'control', String(shard)),
-      bodies: join(store.root, 'bodies', String(shard)),
-    }))
+    this.#folders = Array.from({ length: store.shards }, (_, shard) => shardFolders(store, shard))
     this.#gauges = this.#folders.map(({ log, control }) => {
-      return new ShardDepthGauge(log, new ControlView(control, this.#leaseClock))
+      return new ShardDepthGauge(log, new ControlView(control, this.#leaseClock, false))
     })
     try {
       for (const { control } of this.#folders) mkdirSync(control, { recursive: true })
@@ -62,7 +58,7 @@ export class EmbeddedBatchStream implements BatchStream {
       const control = await ControlLog.claim(claimant)
       if (control === undefined) return undefined
       const forget = (closed: OwnedEmbeddedShard) => this.#owned.delete(closed)
-      const owned = new OwnedEmbeddedShard(shard, control, folders, this.#clock, forget)
+      const owned = new OwnedEmbeddedShard(shard, control, folders, this.#store.deadLetters, this.#clock, forget)
       this.#owned.add(owned)
       return owned
     } catch (error) {

@@ -14,10 +14,14 @@
  */
 import { systemClock } from '#core/time/clock'
 import type { BatchProducer, BatchStream } from '#core/transport/batch-stream'
+import type { BatchTracer } from '#core/transport/batch-tracer'
+import type { DeadLetterBox } from '#core/transport/dead-letters'
 import type { PressureSignal } from '#core/transport/pressure-signal'
 import { EmbeddedBatchStream } from './embedded-batch-stream.js'
+import { EmbeddedDeadLetterBox } from './embedded-dead-letters.js'
 import { EmbeddedPressure } from './embedded-pressure.js'
 import { EmbeddedProducer } from './embedded-producer.js'
+import { EmbeddedTracer } from './embedded-tracer.js'
 import { openStoreDirectory } from './store-directory.js'
 
 /**
@@ -41,6 +45,26 @@ export async function openBatchProducer(options: unknown): Promise<BatchProducer
  */
 export async function openBatchStream(options: unknown, holder: string): Promise<BatchStream> {
   return new EmbeddedBatchStream(openStoreDirectory(options), holder, systemClock)
+}
+
+/**
+ * Opens the dead letters; main threads only.
+ *
+ * @param options see `EmbeddedOptions`
+ * @throws TLM_OPTIONS_INVALID, TLM_STREAM_MISCONFIGURED, TLM_STREAM_UNAVAILABLE as {@link openBatchProducer}
+ */
+export async function openDeadLetterBox(options: unknown): Promise<DeadLetterBox> {
+  return new EmbeddedDeadLetterBox(openStoreDirectory(options), systemClock)
+}
+
+/**
+ * Opens what finds single batches; main threads only.
+ *
+ * @param options see `EmbeddedOptions`
+ * @throws TLM_OPTIONS_INVALID, TLM_STREAM_MISCONFIGURED, TLM_STREAM_UNAVAILABLE as {@link openBatchProducer}
+ */
+export async function openBatchTracer(options: unknown): Promise<BatchTracer> {
+  return new EmbeddedTracer(openStoreDirectory(options), systemClock)
 }
 
 /**

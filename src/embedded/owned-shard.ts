@@ -3,9 +3,12 @@ import { type PriorityHead, PriorityTurns } from '#core/policy/priority-turns'
 import type { Clock } from '#core/time/clock'
 import type { LeasedEntry, OwnedShard, Settlement, SettleResult } from '#core/transport/batch-stream'
 import { deadLettersByEntry } from '#core/transport/dead-letter-orders'
+import type { DeadLetterLimits } from '#core/transport/dead-letters'
 import { Arrivals } from './arrivals.js'
 import { BodyFiles } from './body-files.js'
 import type { ControlLog } from './control-log.js'
+import { DeadLetterDesk } from './dead-letter-desk.js'
+import { type DeadLetterPlan, planDrops } from './dead-letter-plan.js'
 import { HandedOut, type Source } from './handed-out.js'
 import { InOrder } from './in-order.js'
 import type { NumberingReader } from './numbering-reader.js'
@@ -13,19 +16,12 @@ import { RetryQueue } from './retry-queue.js'
 import { describe, type LeasedSource, type NumberingChange, SettlementPlan } from './settlement-plan.js'
 import { ShardLog } from './shard-log.js'
 import { SpentFiles } from './spent-files.js'
+import type { ShardFolders } from './store-directory.js'
 import { storeError } from './store-failure.js'
 
 const PRIORITIES: readonly Priority[] = [0, 1, 2]
 const TOKEN_DIGITS = 12
 const COUNT_DIGITS = 15
-
-/** Where a shard's files are. */
-export interface ShardFolders {
-  /** Segments. */
-  log: string
-  control: string
-  bodies: string
-}
 
 type Limits = { maxEntries: number; maxBytes: number }
 
@@ -47,6 +43,8 @@ export class OwnedEmbeddedShard implements OwnedShard {
   readonly #handedOut: HandedOut
   readonly #bodies: BodyFiles
   readonly #spent: SpentFiles
+  readonly #deadLetters: DeadLetterLimits
+  readonly #desk: DeadLetterDesk
   readonly #leased = new Map<string, LeasedSource>()
   readonly #turns = new PriorityTurns()
   readonly #takes = new InOrder()
@@ -63,6 +61,7 @@ export class OwnedEmbeddedShard implements OwnedShard {
     shard: number,
     control: ControlLog,
     folders: ShardFolders,
+    deadLetters: DeadLetterLimits,
     clock: Clock,
     onClose: (shard: OwnedEmbeddedShard) => void,
   ) {
@@ -80,6 +79,10 @@ export class OwnedEmbeddedShard implements OwnedShard {
     this.#spent = new SpentFiles(folders.log)
     const named = [...rows.retries.values(), ...rows.dead.values()].flatMap(({ bodyFile }) => bodyFile ?? [])
     this.#bodies.removeOthers(new Set(named))
+    this.#deadLetters = deadLetters
+    const carryOut = (plan: DeadLetterPlan) => this.#carryOut(plan)
+    const inTurn = <T>(step: () => Promise<T>) => this.#settles.run(step)
+    this.#desk = new DeadLetterDesk(folders.control, { rows, carryOut, inTurn }, clock)
   }
 
   get token(): number {
@@ -143,6 +146,7 @@ export class OwnedEmbeddedShard implements OwnedShard {
 
   async #closeAll(): Promise<void> {
     this.#arrivals.close()
+    await this.#desk.close()
     await this.#settles.run(async () => {})
     await this.#takes.run(() => this.#log.close())
     await this.#control.close()
@@ -248,7 +252,13 @@ export class OwnedEmbeddedShard implements OwnedShard {
 
   async #settle(settlement: Settlement): Promise<SettleResult> {
     if (this.#isLost) return { kind: 'fenced' }
-    const plan = new SettlementPlan(this.#control.rows, this.#handedOut, this.#bodies, this.#clock.nowUs())
+    const plan = new SettlementPlan(
+      this.#control.rows,
+      this.#handedOut,
+      this.#bodies,
+      { holder: this.#control.holder, limits: this.#deadLetters },
+      this.#clock.nowUs(),
+    )
     const open = new Map(this.#leased)
     const claim = (id: string): LeasedSource | undefined => {
       const leased = open.get(id)
@@ -296,9 +306,23 @@ export class OwnedEmbeddedShard implements OwnedShard {
     await this.#tidy()
   }
 
-  /** Now and then: what producers that are gone have left behind. */
+  async #carryOut({ changes, retries, spentBodies }: Omit<DeadLetterPlan, 'outcomes'>): Promise<boolean> {
+    if (this.#isLost) return false
+    if (changes.length > 0 && !(await this.#control.append(changes))) {
+      this.#lose()
+      return false
+    }
+    for (const retry of retries) this.#retries.add(retry)
+    this.#bodies.remove(spentBodies)
+    if (retries.length > 0) this.#arrivals.ring()
+    return true
+  }
+
+  /** Now and then: what producers that are gone have left behind, and dead letters that are too old. */
   async #tidy(): Promise<void> {
     if (this.#isLost || !this.#spent.isTidyingDue(this.#clock.monotonicMs())) return
+    const drops = planDrops(this.#control.rows, [], this.#deadLetters, this.#clock.nowUs())
+    if (!(await this.#carryOut({ ...drops, retries: [] }))) return
     for (const name of this.#spent.removeAbandoned(this.#log)) {
       await this.#takes.run(() => this.#log.forget(name))
       await this.#control.append([

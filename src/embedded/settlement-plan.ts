@@ -1,7 +1,11 @@
 import { batchId } from '#core/model/batch'
 import type { DeadLetterOrder, RetryOrder, Settlement } from '#core/transport/batch-stream'
+import type { DeadLetterLimits } from '#core/transport/dead-letters'
+import { fingerprintOf } from '#core/transport/dead-letters/fingerprint'
 import type { BodyFiles } from './body-files.js'
 import type { ControlRows, Cursor, DeadRow, RetryRow, RowChange } from './control-rows.js'
+import { planDrops } from './dead-letter-plan.js'
+import type { NumberedDead } from './dead-rows.js'
 import type { HandedOut, Source } from './handed-out.js'
 import type { Loss, NumberingReader } from './numbering-reader.js'
 import type { RecordRef } from './priority-window.js'
@@ -9,10 +13,6 @@ import type { Retry } from './retry-queue.js'
 import type { Totals } from './segment-format.js'
 import type { SettledSet } from './settled-set.js'
 
-/** Dead letters kept per shard; the oldest make room. */
-const MAX_DEAD_LETTERS = 2000
-/** Bodies of dead letters kept per shard; beyond, only what is said of them. */
-const MAX_DEAD_BYTES = 64 * 2 ** 20
 const MAX_MESSAGE_LENGTH = 2000
 
 /** An entry that is leased. */
@@ -20,6 +20,12 @@ export interface LeasedSource {
   source: Source
   attempts: number
   deliveryCount: number
+}
+
+/** Who buries, and how much room there is. */
+export interface Burial {
+  holder: string
+  limits: DeadLetterLimits
 }
 
 /** What one numbering's reader has to take over once the settlement is part of the control log. */
@@ -40,17 +46,17 @@ export class SettlementPlan {
   readonly #bodies: BodyFiles
   readonly #nowUs: number
   readonly #refs = new Map<NumberingReader, RecordRef[]>()
-  readonly #newDead: number[] = []
+  readonly #newDead: NumberedDead[] = []
+  readonly #burial: Burial
   #next: number
-  #deadBytes: number
 
-  constructor(rows: ControlRows, handedOut: HandedOut, bodies: BodyFiles, nowUs: number) {
+  constructor(rows: ControlRows, handedOut: HandedOut, bodies: BodyFiles, burial: Burial, nowUs: number) {
     this.#rows = rows
+    this.#burial = burial
     this.#handedOut = handedOut
     this.#bodies = bodies
     this.#nowUs = nowUs
     this.#next = rows.counters.get('next') ?? 1
-    this.#deadBytes = [...rows.dead.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   /** The entry leaves the stream. */
@@ -68,13 +74,13 @@ export class SettlementPlan {
 
   /** The entry leaves the log, body and all, until it is due. */
   async retry({ source, deliveryCount }: LeasedSource, how: RetryOrder): Promise<void> {
-    const { handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs } = describe(source)
+    const { handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs, generation } = describe(source)
     const row: RetryRow = {
       dueAtMs: this.#nowUs / 1000 + how.afterMs,
       priority: how.priority,
       attempts: how.attempts,
       deliveryCount,
-      ...{ handler: how.handler ?? handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs },
+      ...{ handler: how.handler ?? handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs, generation },
       bodyFile: await this.#bodies.write(await bodyOf(source, this.#bodies)),
     }
     this.remove(source)
@@ -84,15 +90,14 @@ export class SettlementPlan {
   }
 
   /** The entry becomes a dead letter, or its parts do. @param orders of the entry; see `DeadLetterOrder.part` */
-  async bury({ source, attempts }: LeasedSource, orders: readonly DeadLetterOrder[]): Promise<void> {
-    const { handler, correlationId, samples, firstTakenAtUs } = describe(source)
+  async bury({ source, attempts, deliveryCount }: LeasedSource, orders: readonly DeadLetterOrder[]): Promise<void> {
+    const { handler, correlationId, samples, firstTakenAtUs, generation } = describe(source)
     for (const { class: kind, message, priority, part } of orders) {
       const whole = { correlationId, samples, firstTakenAtUs, body: undefined }
       const { body = await bodyOf(source, this.#bodies), ...about } = part ?? whole
-      const isKept = this.#deadBytes + body.length <= MAX_DEAD_BYTES
-      const bodyFile = isKept ? await this.#bodies.write(body) : undefined
-      const said = { class: kind, message, handler, priority, attempts, ...about }
-      this.#addDead({ ...said, bytes: isKept ? body.length : 0, bodyFile })
+      const bodyFile = await this.#bodies.write(body)
+      const said = { class: kind, message, handler, priority, attempts, deliveryCount, ...about }
+      this.#addDead({ ...said, bytes: body.length, bodyFile, ...(generation && { generation }) })
     }
     this.remove(source)
   }
@@ -112,7 +117,11 @@ export class SettlementPlan {
       this.changes.push(['cursor', reader.name, cursor])
       byReader.set(reader, change)
     }
-    this.#dropOldestDead()
+    if (this.#newDead.length > 0) {
+      const drops = planDrops(this.#rows, this.#newDead, this.#burial.limits, this.#nowUs)
+      this.changes.push(...drops.changes)
+      this.spentBodies.push(...drops.spentBodies)
+    }
     this.changes.push(['counter', 'next', this.#next])
     return byReader
   }
@@ -120,18 +129,10 @@ export class SettlementPlan {
   #addDead(row: Omit<DeadRow, 'diedAtUs'>): void {
     const n = this.#next++
     const message = row.message.slice(0, MAX_MESSAGE_LENGTH)
-    this.changes.push(['dead', n, { ...row, message, diedAtUs: this.#nowUs }])
-    this.#deadBytes += row.bytes
-    this.#newDead.push(n)
-  }
-
-  #dropOldestDead(): void {
-    let excess = this.#rows.dead.size + this.#newDead.length - MAX_DEAD_LETTERS
-    for (const [n, { bodyFile }] of this.#rows.dead) {
-      if (excess-- <= 0) return
-      this.changes.push(['dead', n, undefined])
-      if (bodyFile !== undefined) this.spentBodies.push(bodyFile)
-    }
+    const fingerprint = fingerprintOf(row.class, row.message)
+    const dead = { ...row, message, fingerprint, holder: this.#burial.holder, diedAtUs: this.#nowUs }
+    this.changes.push(['dead', n, dead])
+    this.#newDead.push([n, dead])
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { TelemetryError } from '#core/errors/telemetry-error'
+import { DEFAULT_DEAD_LETTER_LIMITS, type DeadLetterLimits } from '#core/transport/dead-letters'
 import { isMissing, storeError } from './store-failure.js'
 
 /** Options of the embedded store: plain data, so that any thread can be told. */
@@ -25,6 +26,8 @@ export interface EmbeddedOptions {
   maxLogBytes?: number
   /** Size at which a log file is ended and the next begun, 4 KiB or more. Default 4 MiB. */
   segmentBytes?: number
+  /** Bounds of each shard's dead letters. */
+  deadLetters?: DeadLetterLimits | undefined
 }
 
 const DATA_VERSION = 1
@@ -34,8 +37,22 @@ const MAX_SHARDS = 64
 
 /** A store's place and sizes, after the checks. */
 export interface StoreDirectory extends Required<EmbeddedOptions> {
+  deadLetters: DeadLetterLimits
   /** Where the store's own files are. */
   root: string
+}
+
+/** Where a shard's files are. */
+export interface ShardFolders {
+  /** Segments. */
+  log: string
+  control: string
+  bodies: string
+}
+
+export function shardFolders(store: StoreDirectory, shard: number): ShardFolders {
+  const folder = (name: string) => join(store.root, name, String(shard))
+  return { log: shardFolder(store, shard), control: folder('control'), bodies: folder('bodies') }
 }
 
 /** Folder of a shard's segments. */
@@ -63,14 +80,19 @@ export function openStoreDirectory(options: unknown): StoreDirectory {
   return store
 }
 
-function checkOptions(options: unknown): Required<EmbeddedOptions> {
+function checkOptions(options: unknown): Omit<StoreDirectory, 'root'> {
   const given = (options ?? {}) as Partial<EmbeddedOptions>
   const { directory, shards, maxLogBytes = DEFAULT_LOG_BYTES, segmentBytes = DEFAULT_SEGMENT_BYTES } = given
+  const { deadLetters = DEFAULT_DEAD_LETTER_LIMITS } = given
   if (typeof directory !== 'string' || directory === '') throw invalid('directory must be a path', directory)
   if (!isWithin(shards, 1, MAX_SHARDS)) throw invalid(`shards must be 1..${MAX_SHARDS}`, shards)
   if (!isWithin(maxLogBytes, 2 ** 20, 2 ** 50)) throw invalid('maxLogBytes must be 1 MiB or more', maxLogBytes)
   if (!isWithin(segmentBytes, 4096, 2 ** 30)) throw invalid('segmentBytes must be 4 KiB to 1 GiB', segmentBytes)
-  return { directory: resolve(directory), shards, maxLogBytes, segmentBytes }
+  const { maxEntries, maxBytes, maxAgeMs } = deadLetters
+  if (!(maxEntries >= 1 && maxBytes >= 1 && maxAgeMs >= 1)) {
+    throw invalid('the bounds of the dead letters must be 1 or more', JSON.stringify(deadLetters))
+  }
+  return { directory: resolve(directory), shards, maxLogBytes, segmentBytes, deadLetters }
 }
 
 function isWithin(value: unknown, least: number, most: number): value is number {

@@ -2,6 +2,7 @@
 import { Histogram } from 'prom-client'
 import type { LatencyRecorder } from '#core/observe/latency-recorder'
 import { PRESSURE_LEVELS } from '#core/policy/pressure'
+import type { DeadLetterTotals } from '#core/transport/dead-letters'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import type { PoolCounters } from './dispatch/handler-pool.js'
@@ -25,6 +26,8 @@ export interface MetricSources {
   /** Entries put back without an attempt, by reason. */
   held: Readonly<Record<string, number>>
   probes: { runs: number }
+  /** `undefined` until they were looked at. */
+  deadLetters(): DeadLetterTotals | undefined
 }
 
 export interface ProcessorMetrics {
@@ -42,6 +45,7 @@ export function createProcessorMetrics(sources: MetricSources): ProcessorMetrics
     ...ledgerMetrics(snapshot),
     ...queueMetrics(snapshot),
     ...workMetrics(snapshot),
+    ...deadLetterMetrics(snapshot),
     ...handlerMetrics(snapshot),
   ])
   const durations = new Histogram({
@@ -111,6 +115,22 @@ function queueMetrics({ figures, entriesInFlight, lagSeconds, inbox }: MetricSou
     gauge('processor_shards_owned', 'Shards that this processor owns', () => figures().shardsOwned),
     counter('processor_inbox_tasks_total', 'Pushed tasks taken in', () => inbox()?.tasks ?? 0),
     counter('processor_inbox_dead_letters_total', 'Pushed tasks refused', () => inbox()?.deadLettered ?? 0),
+  ]
+}
+
+/** Of the whole store, whichever processor did it. */
+function deadLetterMetrics({ deadLetters }: MetricSources): MetricDefinition[] {
+  return [
+    gauge('processor_dead_letter_bytes', 'Bodies of the dead letters', () => deadLetters()?.bytes ?? 0),
+    counter('processor_dead_letters_replayed_total', 'Dead letters replayed', () => deadLetters()?.replayed ?? 0),
+    counter('processor_dead_letters_purged_total', 'Dead letters purged', () => deadLetters()?.purged ?? 0),
+    {
+      name: 'processor_dead_letters_dropped_total',
+      help: 'Dead letters dropped to stay within a bound, by the bound',
+      kind: 'counter',
+      labels: ['bound'],
+      read: () => Object.entries(deadLetters()?.dropped ?? {}).map(([bound, value]) => ({ labels: { bound }, value })),
+    },
   ]
 }
 

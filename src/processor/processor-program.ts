@@ -5,10 +5,12 @@ import type { BreakerState } from '#core/policy/circuit-breaker'
 import type { HandlerSpec } from '#core/protocol/handler-messages'
 import { systemClock } from '#core/time/clock'
 import { pause } from '#core/time/pause'
+import type { StreamLocator } from '#core/transport/batch-stream'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
 import { RateLimitedLog } from '../host/rate-limited-log.js'
 import { streamLocator } from '../host/stream-locator.js'
+import { addDeadLetterRoutes } from './api/dead-letter-routes.js'
 import { addProcessorRoutes } from './api/processor-routes.js'
 import { serve } from './api/serve.js'
 import type { ProcessorSettings } from './config/processor-options.js'
@@ -17,6 +19,7 @@ import { InFlightBudget } from './consume/in-flight-budget.js'
 import { LedgerBook } from './consume/processor-ledger.js'
 import type { ShardLoopContext } from './consume/shard-loop-context.js'
 import { TrialGate } from './consume/trial-gate.js'
+import { DeadLetterWorkbench } from './dead-letters/workbench.js'
 import { ThreadPool } from './dispatch/handler-pool.js'
 import { HandlerWatch } from './dispatch/handler-watch.js'
 import type { ProcessorFigures } from './processor-figures.js'
@@ -53,6 +56,8 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   readonly #handlers: HandlerWatch
   readonly #held = { newer_version: 0, handler_paused: 0 }
   readonly #probes = { runs: 0 }
+  readonly #locator: StreamLocator
+  readonly #deadLetters: DeadLetterWorkbench
   readonly #stopping = new AbortController()
   readonly #startedMs = systemClock.monotonicMs()
   #session: StoreSession | undefined
@@ -68,6 +73,8 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     const { threads, maxHeapBytes, runDeadlineMs } = settings
     const poolOptions = { threads, maxHeapBytes, runDeadlineMs, workerData: { handlers } }
     this.#settings = settings
+    this.#locator = streamLocator(settings.store, settings.deadLetters)
+    this.#deadLetters = new DeadLetterWorkbench(this.#locator, settings.maxReplays, systemClock, warnings)
     this.#log = log
     this.#health = new StoreHealth(warnings)
     this.#observer = new ProcessorObserver(
@@ -94,6 +101,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       handlers: this.#handlers,
       held: this.#held,
       probes: this.#probes,
+      deadLetters: () => this.#deadLetters.totals,
     })
     this.#context = {
       settings,
@@ -122,25 +130,32 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   async start(): Promise<void> {
     if (this.#server !== undefined) return
     await this.#pool.check()
-    const { server, url } = await serve(this.#settings.http, this.#log, (instance) =>
+    const { server, url } = await serve(this.#settings.http, this.#log, (instance) => {
       addProcessorRoutes(instance, {
         metrics: this.#metrics,
         reader: this.#reader,
         figures: () => this.figures(),
         health: () => this.health(),
         latency: () => this.#observer.latency.toHgrm(),
-      }),
-    )
+      })
+      addDeadLetterRoutes(instance, {
+        box: () => this.#deadLetters.box(),
+        jobs: this.#deadLetters.jobs,
+        maxReplays: this.#settings.maxReplays,
+      })
+    })
     this.#server = server
     this.#url = url
     const { holder, threads, store, sqlitePath } = this.#settings
     this.#log.info({ url, holder, threads, store: store.kind, sqlitePath }, 'processor started')
     this.#opening = this.#openStore()
+    this.#deadLetters.start()
   }
 
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort()
-    await within(this.#opening, deadlineMs * 0.2)
+    await within(this.#deadLetters.close(), deadlineMs * 0.1)
+    await within(this.#opening, deadlineMs * 0.1)
     const work = this.#session?.stop() ?? Promise.resolve()
     const orderly = await within(work, deadlineMs * ORDERLY_PART)
     const sinkDeadlineMs = deadlineMs * 0.1
@@ -192,10 +207,10 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
 
   /** Until the store is open, however long it is away. */
   async #openStore(): Promise<void> {
-    const { store, holder, pressure } = this.#settings
+    const { holder, pressure } = this.#settings
     for (let failures = 1; !this.#stopping.signal.aborted; failures++) {
       try {
-        const session = await StoreSession.open(streamLocator(store), holder, pressure, this.#context)
+        const session = await StoreSession.open(this.#locator, holder, pressure, this.#context)
         this.#health.answered()
         // The stop came while it was opened, and did not wait for it.
         if (this.#stopping.signal.aborted) return await session.close()

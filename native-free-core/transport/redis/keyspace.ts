@@ -16,6 +16,10 @@ export interface ShardKeys {
   delayed: string
   held: string
   dead: string
+  /** Bodies of the dead letters by their ids. */
+  deadBodies: string
+  /** Groups of the dead letters by fingerprint. */
+  deadGroups: string
   deliveries: string
 }
 
@@ -30,6 +34,8 @@ export function shardKeys(queueName: string, shard: number): ShardKeys {
     delayed: key('delayed'),
     held: key('held'),
     dead: key('dead'),
+    deadBodies: key('dead-bodies'),
+    deadGroups: key('dead-groups'),
     deliveries: key('deliveries'),
   }
 }
@@ -39,11 +45,13 @@ export interface QueueKeys {
   members: string
   /** What processors say of their backlog. */
   pressure: string
+  /** Notes of those who work on the dead letters. */
+  deadNotes: string
 }
 
 export function queueKeys(queueName: string): QueueKeys {
   const key = (suffix: string) => `{${queueName}}:${suffix}`
-  return { meta: key('meta'), members: key('members'), pressure: key('pressure') }
+  return { meta: key('meta'), members: key('members'), pressure: key('pressure'), deadNotes: key('dead-notes') }
 }
 
 export interface InboxKeys {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { BatchStream, OwnedShard, ShardDepth } from '../batch-stream.js'
+import type { DeadLetterLimits } from '../dead-letters.js'
 import { queueKeys, shardKeys } from './keyspace.js'
 import { type NewClient, newIoredisClient, RedisLink } from './redis-link.js'
 import type { RedisStreamOptions } from './redis-options.js'
@@ -24,7 +25,7 @@ type DepthReply = [
 /** Owns shards: one connection for commands, and one for the blocking reads of each shard that it owns. */
 export class RedisBatchStream implements BatchStream {
   readonly shards: number
-  readonly #options: RedisStreamOptions
+  readonly #options: RedisStreamOptions & { deadLetters: DeadLetterLimits }
   readonly #holder: string
   readonly #commands: RedisLink
   readonly #newClient: NewClient
@@ -37,7 +38,7 @@ export class RedisBatchStream implements BatchStream {
   constructor(
     commands: RedisLink,
     watch: ServerWatch,
-    options: RedisStreamOptions,
+    options: RedisStreamOptions & { deadLetters: DeadLetterLimits },
     holder: string,
     newClient: NewClient = newIoredisClient,
   ) {
@@ -65,9 +66,10 @@ export class RedisBatchStream implements BatchStream {
 
     const formerDeliveries = new Map<string, number>()
     for (let i = 0; i + 1 < counts.length; i += 2) formerDeliveries.set(counts[i].toString(), Number(counts[i + 1]))
-    const replyTimeoutMs = MAX_BLOCK_MS + this.#options.commandTimeoutMs
+    const { deadLetters, commandTimeoutMs } = this.#options
+    const replyTimeoutMs = MAX_BLOCK_MS + commandTimeoutMs
     const reads = new RedisLink(this.#options, `shard-${shard}`, replyTimeoutMs, undefined, this.#newClient)
-    const ownership = { shard, token, leaseMs: args[2] as number, dueInMs, formerDeliveries }
+    const ownership = { shard, token, leaseMs: args[2] as number, dueInMs, formerDeliveries, deadLetters }
     const owned = new RedisShard({ commands: this.#commands, reads }, keys, ownership, () => this.#owned.delete(owned))
     this.#owned.add(owned)
     return owned

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TelemetryError } from '../../errors/telemetry-error.js'
+import { DEFAULT_DEAD_LETTER_LIMITS, type DeadLetterLimits } from '../dead-letters.js'
 
 const connectionSchema = z.object({
   host: z.string().min(1).max(255),
@@ -17,7 +18,16 @@ const connectionSchema = z.object({
   commandTimeoutMs: z.int().min(1).max(600_000).default(2000),
 })
 
-const streamSchema = connectionSchema.extend({ shards: z.int().min(1).max(64) })
+const deadLetterSchema = z.object({
+  maxEntries: z.int().min(1),
+  maxBytes: z.int().min(1),
+  maxAgeMs: z.number().min(1),
+})
+
+const streamSchema = connectionSchema.extend({
+  shards: z.int().min(1).max(64),
+  deadLetters: deadLetterSchema.default(DEFAULT_DEAD_LETTER_LIMITS),
+})
 
 /** Where a Redis is, and the name that its keys begin with. */
 export interface RedisOptions {
@@ -36,6 +46,8 @@ export interface RedisOptions {
 export interface RedisStreamOptions extends RedisOptions {
   /** 1..64, the same for everybody who opens the queue. */
   shards: number
+  /** Bounds of each shard's dead letters. */
+  deadLetters?: DeadLetterLimits | undefined
 }
 
 /** @throws TLM_OPTIONS_INVALID naming every field that is wrong, never its value */
@@ -44,7 +56,7 @@ export function readRedisOptions(raw: unknown): RedisOptions {
 }
 
 /** @throws TLM_OPTIONS_INVALID naming every field that is wrong, never its value */
-export function readRedisStreamOptions(raw: unknown): RedisStreamOptions {
+export function readRedisStreamOptions(raw: unknown): RedisStreamOptions & { deadLetters: DeadLetterLimits } {
   return check(streamSchema, raw)
 }
 

@@ -1,5 +1,6 @@
 import { pause } from '../../time/pause.js'
 import type { LeasedEntry, OwnedShard, Settlement, SettleResult } from '../batch-stream.js'
+import type { DeadLetterLimits } from '../dead-letters.js'
 import { type LeaseLimits, type UnsettledEntry, unsettledEntry } from './carried-entries.js'
 import { DelayedPromoter } from './delayed-promoter.js'
 import type { ShardKeys } from './keyspace.js'
@@ -7,7 +8,7 @@ import { runScript } from './redis-script.js'
 import { PROMOTE } from './scripts/promote-v1-k6.js'
 import { RELEASE } from './scripts/release-v1-k5.js'
 import { RENEW } from './scripts/renew-v1-k1.js'
-import { SETTLE } from './scripts/settle-v2-k10.js'
+import { SETTLE } from './scripts/settle-v3-k12.js'
 import { settleArguments } from './settle-arguments.js'
 import { type ReaderLinks, ShardReader } from './shard-reader.js'
 import { deliveryKey } from './stream-entry.js'
@@ -24,6 +25,7 @@ export interface Ownership {
   leaseMs: number
   dueInMs: number
   formerDeliveries: Map<string, number>
+  deadLetters: DeadLetterLimits
 }
 
 /** One owned shard. Once it has learned that the shard is lost it gives nothing out and changes nothing. */
@@ -36,6 +38,7 @@ export class RedisShard implements OwnedShard {
   readonly #reader: ShardReader
   readonly #promoter: DelayedPromoter
   readonly #formerDeliveries: Map<string, number>
+  readonly #deadLetters: DeadLetterLimits
   readonly #onEnd: () => void
   /** Handed out and not settled, by entry id. */
   readonly #unsettled = new Map<string, UnsettledEntry>()
@@ -50,6 +53,7 @@ export class RedisShard implements OwnedShard {
     this.#links = links
     this.#keys = keys
     this.#formerDeliveries = ownership.formerDeliveries
+    this.#deadLetters = ownership.deadLetters
     this.#onEnd = onEnd
     this.#reader = new ShardReader(links, keys, this.token, this.#formerDeliveries, () => {
       for (const entry of this.#unsettled.values()) entry.isCounted = true
@@ -127,9 +131,10 @@ export class RedisShard implements OwnedShard {
   async #settle(settlement: Settlement): Promise<SettleResult> {
     if (this.#reader.isLost) return FENCED_RESULT
     const { args, settledIds } = settleArguments(settlement, this.#unsettled)
-    const { owner, streams, delayed, held, dead, deliveries, counters, state } = this.#keys
-    const keys = [owner, ...streams, delayed, held, dead, deliveries, counters, state]
-    const head = [this.token, ++this.#settlements, this.#reader.group]
+    const { owner, streams, delayed, held, dead, deliveries, counters, state, deadBodies, deadGroups } = this.#keys
+    const keys = [owner, ...streams, delayed, held, dead, deliveries, counters, state, deadBodies, deadGroups]
+    const { maxEntries, maxBytes, maxAgeMs } = this.#deadLetters
+    const head = [this.token, ++this.#settlements, this.#reader.group, maxEntries, maxBytes, maxAgeMs]
     const dueInMs = (await this.#links.commands.call((client) =>
       // A new connection may just have shown that the shard has to be given up.
       this.#reader.isLost ? Promise.resolve(FENCED) : runScript(client, SETTLE, keys, [...head, ...args]),

@@ -4,15 +4,24 @@
  */
 import type { Redis } from 'ioredis'
 import type { BatchProducer, BatchStream } from '../batch-stream.js'
+import type { BatchTracer } from '../batch-tracer.js'
+import type { DeadLetterBox } from '../dead-letters.js'
 import type { PressureSignal } from '../pressure-signal.js'
 import type { TaskInbox } from '../task-inbox.js'
 import { queueKeys } from './keyspace.js'
 import { RedisBatchStream } from './redis-batch-stream.js'
+import { RedisDeadLetterBox } from './redis-dead-letters.js'
 import { RedisInbox } from './redis-inbox.js'
 import { type NewClient, newIoredisClient, RedisLink } from './redis-link.js'
-import { type RedisOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
+import {
+  type RedisOptions,
+  type RedisStreamOptions,
+  readRedisOptions,
+  readRedisStreamOptions,
+} from './redis-options.js'
 import { RedisPressure } from './redis-pressure.js'
 import { RedisProducer } from './redis-producer.js'
+import { RedisTracer } from './redis-tracer.js'
 import { APPEND } from './scripts/append-v1-k5.js'
 import { ServerWatch } from './server-watch.js'
 import { checkQueue, checkServer } from './store-check.js'
@@ -60,6 +69,26 @@ export async function openBatchStream(
 }
 
 /**
+ * @param options `RedisStreamOptions`
+ * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
+ */
+export async function openDeadLetterBox(options: unknown): Promise<DeadLetterBox> {
+  const { queueName, shards, deadLetters, ...stream } = readRedisStreamOptions(options)
+  const link = await openQueueLink({ queueName, shards, ...stream }, 'dead-letters')
+  return new RedisDeadLetterBox(link, queueName, shards, deadLetters)
+}
+
+/**
+ * @param options `RedisStreamOptions`
+ * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
+ */
+export async function openBatchTracer(options: unknown): Promise<BatchTracer> {
+  const { queueName, shards, deadLetters, ...stream } = readRedisStreamOptions(options)
+  const link = await openQueueLink({ queueName, shards, ...stream }, 'tracer')
+  return new RedisTracer(link, new RedisDeadLetterBox(link, queueName, shards, deadLetters), queueName, shards)
+}
+
+/**
  * @param options `RedisOptions`
  * @param holder unique name of this process
  * @throws TLM_STREAM_UNAVAILABLE while Redis cannot be reached: try again
@@ -84,6 +113,13 @@ export async function openTaskInbox(options: unknown, holder: string): Promise<T
 export async function openPressureSignal(options: unknown): Promise<PressureSignal> {
   const stream = readRedisStreamOptions(options)
   return new RedisPressure(await openLink(stream, 'pressure', newIoredisClient, async () => {}), stream.queueName)
+}
+
+function openQueueLink(options: RedisStreamOptions, name: string): Promise<RedisLink> {
+  return openLink(options, name, newIoredisClient, async (client, where) => {
+    await checkServer(client, where)
+    await checkQueue(client, where, queueKeys(options.queueName), options.shards)
+  })
 }
 
 async function openLink(

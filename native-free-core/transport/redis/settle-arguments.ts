@@ -1,5 +1,6 @@
 import type { DeadLetterOrder, DeadPart, Settlement } from '../batch-stream.js'
 import { deadLettersByEntry } from '../dead-letter-orders.js'
+import { fingerprintOf } from '../dead-letters/fingerprint.js'
 import type { UnsettledEntry } from './carried-entries.js'
 import type { ScriptArgument } from './redis-script.js'
 
@@ -57,8 +58,8 @@ function partOf(order: DeadLetterOrder, { correlationId, samples, firstTakenAtUs
   return [...reasonOf(order), correlationId, samples, firstTakenAtUs, bytes]
 }
 
-function reasonOf({ class: kind, message }: DeadLetterOrder): [string, string] {
-  return [cut(kind, MAX_CLASS_BYTES), cut(message, MAX_MESSAGE_BYTES)]
+function reasonOf({ class: kind, message }: DeadLetterOrder): [kind: string, message: string, fingerprint: string] {
+  return [cut(kind, MAX_CLASS_BYTES), cut(message, MAX_MESSAGE_BYTES), fingerprintOf(kind, message)]
 }
 
 /** The first bytes of a text, without half a character at the end. */

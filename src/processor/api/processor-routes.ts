@@ -1,4 +1,4 @@
-/** The processor's REST API; all of it only reads. */
+/** What the processor's REST API tells of its work; the dead letters have routes of their own. */
 import type { FastifyInstance } from 'fastify'
 import type { ProcessorFigures } from '../processor-figures.js'
 import type { Health } from '../processor-health.js'

@@ -6,8 +6,8 @@ import { DEFAULT_PROCESSOR_PORT, type ProcessorSettings } from '../config/proces
 
 /** Ports tried after the default one. */
 const FURTHER_PORTS = 99
-/** The API only reads. */
-const MAX_BODY_BYTES = 1024
+/** A thousand ids of dead letters. */
+const MAX_BODY_BYTES = 65_536
 
 export interface Served {
   server: FastifyInstance

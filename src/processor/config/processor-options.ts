@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { HANDLER_TYPES } from '#core/model/finding'
 import { byteSize, durationMs, integer, oneOf, text } from '#core/options/fields'
 import type { PressureLimits } from '#core/policy/pressure'
+import type { DeadLetterLimits } from '#core/transport/dead-letters'
 import { isLoopback } from '../../host/http-access.js'
 import { type ProgramSpec, readProgramOptions } from '../../host/program-options.js'
 import {
@@ -19,6 +20,7 @@ import {
   type Store,
   storeSchema,
 } from '../../host/store-options.js'
+import { deadLetterSchema, limitsPerShard } from './dead-letter-options.js'
 
 /** Taken when no port is asked for; when it is in use, the next free one is. */
 export const DEFAULT_PROCESSOR_PORT = 9092
@@ -57,6 +59,7 @@ const processorSchema = z.strictObject({
     .prefault({}),
   lease_ms: durationMs(200, 600_000).default(10_000),
   max_retries: integer(0, 1000).default(3),
+  dead_letters: deadLetterSchema,
   sqlite: z.strictObject({ path: text(4096).optional() }).prefault({}),
   http: httpSchemaWithoutPort,
   log: logSchema,
@@ -96,6 +99,9 @@ export interface ProcessorSettings {
   pressure: PressureLimits
   leaseMs: number
   maxRetries: number
+  /** Per shard. */
+  deadLetters: DeadLetterLimits
+  maxReplays: number
   sqlitePath: string
   /** Without a port: the default one, or when that is in use the next that is free. */
   http: { host: string; port?: number | undefined; token?: string | undefined }
@@ -127,6 +133,8 @@ function resolve(raw: z.output<typeof processorSchema>): ProcessorSettings {
     pressure: { maxBytes: raw.backpressure.max_bytes, maxHeadAgeMs: raw.backpressure.max_head_age_ms },
     leaseMs: raw.lease_ms,
     maxRetries: raw.max_retries,
+    deadLetters: limitsPerShard(raw.dead_letters, raw.store.shards),
+    maxReplays: raw.dead_letters.max_replays,
     sqlitePath: raw.sqlite.path ?? join(raw.store.directory, 'findings.db'),
     http: raw.http,
     log: raw.log,

@@ -89,9 +89,10 @@ export class SuspectLane {
     rows.delete(SUSPECT_ROW)
   }
 
-  /** Whether the entry ended its process each time it was run alone. */
-  hasKilledSilently({ correlationId }: LeasedEntry): boolean {
-    return this.#trial?.correlationId === correlationId && this.#trial.runs >= MAX_SILENT_RUNS
+  /** Whether the entry ended its process each time it was run alone; not when it was replayed since. */
+  hasKilledSilently({ correlationId, deliveryCount }: LeasedEntry): boolean {
+    const isOfTrial = this.#trial?.correlationId === correlationId && deliveryCount > MAX_DELIVERIES
+    return isOfTrial && (this.#trial?.runs ?? 0) >= MAX_SILENT_RUNS
   }
 
   /** Whether the entry must be announced, see {@link announce}, before it runs alone. */

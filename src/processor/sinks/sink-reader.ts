@@ -6,6 +6,7 @@ import type {
   FromSinkWorker,
   SampleQuery,
   SinkWorkerData,
+  StoredBatch,
   StoredSample,
   ToSinkWorker,
 } from '#core/protocol/sink-messages'
@@ -38,6 +39,11 @@ export class SinkReader {
   /** Newest first. @throws TLM_SINK_FAILED, TLM_BATCH_UNREADABLE */
   samples(query: SampleQuery): Promise<StoredSample[]> {
     return this.#ask((id) => ({ kind: 'samples', id, query })) as Promise<StoredSample[]>
+  }
+
+  /** The whole batch of that correlation id, if it is stored. @throws TLM_SINK_FAILED */
+  stored(batch: string): Promise<StoredBatch[]> {
+    return this.#ask((id) => ({ kind: 'stored', id, batch })) as Promise<StoredBatch[]>
   }
 
   async close(): Promise<void> {

@@ -38,6 +38,9 @@ export const INSERT_CHUNK_SERIES = `
 
 export const INSERT_SERIES = 'INSERT INTO series (name) VALUES (?) ON CONFLICT (name) DO NOTHING'
 
+export const CHUNK_OF_BATCH =
+  'SELECT key AS batch, samples, first_us AS firstTakenAtUs, last_us AS lastTakenAtUs FROM chunks WHERE key = ?'
+
 export const SERIES_ID = 'SELECT id FROM series WHERE name = ?'
 
 /** Newest chunks first; a chunk overlaps [from, to) when it ends at or after `from` and begins before `to`. */

@@ -17,11 +17,13 @@ import type {
   SinkRole,
   SinkRows,
   SinkStore,
+  StoredBatch,
   StoredSample,
 } from '#core/protocol/sink-messages'
 import { samplesOfChunk } from './chunk-samples.js'
 import { sqliteFailure } from './sqlite-errors.js'
 import {
+  CHUNK_OF_BATCH,
   CHUNKS_OF_SERIES,
   INSERT_CHUNK,
   INSERT_CHUNK_SERIES,
@@ -97,7 +99,7 @@ class SqliteSink implements SinkStore {
     })
   }
 
-  findings({ handler, device, channel, fromUs, toUs, limit, order }: FindingQuery): Finding[] {
+  findings({ handler, device, channel, batch, fromUs, toUs, limit, order }: FindingQuery): Finding[] {
     const conditions: string[] = []
     const values: unknown[] = []
     const where = (condition: string, value: unknown) => {
@@ -108,6 +110,7 @@ class SqliteSink implements SinkStore {
     where('handler = ?', handler)
     where('device = ?', device)
     where('channel = ?', channel)
+    where('batch = ?', batch)
     where('at_us >= ?', fromUs)
     where('at_us < ?', toUs)
     const direction = order === 'newest-first' ? 'DESC' : 'ASC'
@@ -128,6 +131,10 @@ class SqliteSink implements SinkStore {
       const chunks = this.#db.prepare(CHUNKS_OF_SERIES).iterate(series.id, fromUs, toUs) as IterableIterator<ChunkRow>
       return newestSamples(chunks, query)
     })
+  }
+
+  stored(batch: string): StoredBatch[] {
+    return this.#guarded(() => this.#db.prepare(CHUNK_OF_BATCH).all(batch) as StoredBatch[])
   }
 
   close(): void {

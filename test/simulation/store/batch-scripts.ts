@@ -49,7 +49,8 @@ export function settle(call: ScriptCall): unknown {
   }
   const find = (priority: number, id: string) => shard.streams[priority].find(parseId(id))?.fields
 
-  let at = 3
+  // Behind the bounds of the dead letters, of which there are never so many here.
+  let at = 6
   for (let left = numberOf(args[at]); left > 0; left--) {
     const priority = numberOf(args[at + 1])
     const id = textOf(args[at + 2])
@@ -66,11 +67,13 @@ export function settle(call: ScriptCall): unknown {
     const fields = find(priority, id)
     if (fields !== undefined) {
       const member = `${priority}:${id}`
-      shard.held.set(member, [...fieldsOf({ a: args[at + 3], d: args[at + 4] }), ...without(fields)])
+      const handler = textOf(args[at + 6])
+      const first = { a: args[at + 3], d: args[at + 4], ...(handler !== '' && { h: handler }) }
+      shard.held.set(member, withOthers(first, fields))
       shard.delayed.set(member, nowMs + numberOf(args[at + 5]))
       remove(priority, id)
     }
-    at += 5
+    at += 6
   }
 
   at++
@@ -78,14 +81,20 @@ export function settle(call: ScriptCall): unknown {
     const priority = numberOf(args[at + 1])
     const id = textOf(args[at + 2])
     const fields = find(priority, id)
+    const parts = numberOf(args[at + 10])
     if (fields !== undefined) {
-      const [attempts, deliveries, x, m] = args.slice(at + 5, at + 9)
-      shard.dead.push([...fieldsOf({ x, m, p: priority, o: id, a: attempts, d: deliveries }), ...without(fields)])
+      const [attempts, deliveries, x, m, f] = args.slice(at + 5, at + 10)
+      const common = { p: priority, o: id, a: attempts, d: deliveries }
+      if (parts === 0) shard.dead.push(withOthers({ x, m, f, ...common }, fields))
+      for (let part = 0; part < parts; part++) {
+        const [kind, message, mark, c, n, t, b] = args.slice(at + 11 + 7 * part, at + 18 + 7 * part)
+        shard.dead.push(withOthers({ x: kind, m: message, f: mark, ...common, c, n, t, b }, fields))
+      }
       dead.push(batchIdOf(fields))
       remove(priority, id)
       shard.samples -= numberOf(args[at + 3])
     }
-    at += 8
+    at += 10 + 7 * parts
   }
 
   at++
@@ -102,14 +111,13 @@ export function batchIdOf(fields: Fields): string {
   return fieldOf(fields, 'c')?.toString() ?? ''
 }
 
-/** Without attempts and deliveries. */
-function without(fields: Fields): Buffer[] {
-  const kept: Buffer[] = []
+/** The named fields, then those of the entry that are not among them. */
+function withOthers(named: Parameters<typeof fieldsOf>[0], fields: Fields): Buffer[] {
+  const all = fieldsOf(named)
   for (let i = 0; i + 1 < fields.length; i += 2) {
-    const name = fields[i].toString('latin1')
-    if (name !== 'a' && name !== 'd') kept.push(fields[i], fields[i + 1])
+    if (!Object.hasOwn(named, fields[i].toString('latin1'))) all.push(fields[i], fields[i + 1])
   }
-  return kept
+  return all
 }
 
 function fieldsOf(named: Readonly<Record<string, string | number | Buffer>>): Buffer[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fingerprintOf } from '#core/transport/dead-letters/fingerprint'
 import type { UnsettledEntry } from '#core/transport/redis/carried-entries'
 import { cut, settleArguments } from '#core/transport/redis/settle-arguments'
 
@@ -28,7 +29,7 @@ test('the four lists follow each other, each behind its length', () => {
   )
   const acks = [1, 1, '1-0', 10, 100]
   const retries = [1, 0, '2-0', 4, 3, 11, '']
-  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why', 0]
+  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why', fingerprintOf('kind', 'why'), 0]
   assert.deepEqual(args, [...acks, ...retries, ...dead, 1, 'set', Buffer.of(1), 'gone', 'gone too'])
   assert.deepEqual([...settledIds], ['a', 'b', 'c'])
 })
@@ -55,8 +56,9 @@ test('parts of an entry follow it, and a retry names the handler it is for', () 
     },
     unsettled,
   )
-  const parts = ['kind', 'why', 'c#7', 1, 5, Buffer.of(9), 'kind', 'too', 'c#7', 1, 5, Buffer.of(9)]
-  const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why', 2, ...parts]
+  const partFor = (message: string) => ['kind', message, fingerprintOf('kind', message), 'c#7', 1, 5, Buffer.of(9)]
+  const first = ['kind', 'why', fingerprintOf('kind', 'why')]
+  const dead = [1, 2, '3-0', 10, 100, 2, 1, ...first, 2, ...partFor('why'), ...partFor('too')]
   assert.deepEqual(args, [0, 1, 0, '2-0', 0, 3, 0, 'mine', ...dead, 0])
 })
 

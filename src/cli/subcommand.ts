@@ -1,0 +1,31 @@
+import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
+import { EXIT, type ExitCode, type Subcommand } from './command-context.js'
+import { runDeadLetters } from './dead-letters-command.js'
+import { runExplain } from './explain-command.js'
+import { outputTo } from './terminal.js'
+
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = { 'dead-letters': runDeadLetters, explain: runExplain }
+
+/**
+ * Runs the processor's subcommand that the arguments begin with.
+ *
+ * @returns its exit code; `undefined`: they begin with none, the program itself is wanted
+ */
+export async function runSubcommand(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<ExitCode | undefined> {
+  const run = SUBCOMMANDS[argv[0] ?? '']
+  if (run === undefined) return undefined
+  const interrupt = new AbortController()
+  process.once('SIGINT', () => interrupt.abort())
+  const err = outputTo(process.stderr, env)
+  try {
+    return await run(argv.slice(1), { env, out: outputTo(process.stdout, env), err, signal: interrupt.signal })
+  } catch (error) {
+    const isUsage = error instanceof TelemetryError && error.code === 'TLM_OPTIONS_INVALID'
+    err.write(`${messageOf(error)}\n`)
+    if (error instanceof TelemetryError && !isUsage) err.write(`  ${error.entry.action}\n`)
+    return isUsage ? EXIT.usage : EXIT.failed
+  }
+}

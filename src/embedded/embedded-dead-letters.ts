@@ -1,0 +1,239 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '#core/time/clock'
+import {
+  type DeadLetter,
+  type DeadLetterBox,
+  type DeadLetterFilter,
+  type DeadLetterGroup,
+  type DeadLetterPage,
+  type DeadLetterQuery,
+  type DeadLetterTotals,
+  type ReplayOutcome,
+  UNGROUPED,
+} from '#core/transport/dead-letters'
+import { mergeGroups } from '#core/transport/dead-letters/group-merge'
+import { pageOverShards, type ScanStart, type ShardScan } from '#core/transport/dead-letters/page-merge'
+import { comparePositions, parseId } from '#core/transport/dead-letters/positions'
+import { ControlView } from './control-view.js'
+import type { DeadLetterOrder } from './dead-letter-plan.js'
+import { type DeadRows, letterOf, type NumberedDead, positionOf } from './dead-rows.js'
+import { openLeaseClock } from './lease-clock.js'
+import { ShardOrders } from './shard-orders.js'
+import { type StoreDirectory, shardFolders } from './store-directory.js'
+import { isMissing, storeError } from './store-failure.js'
+
+/**
+ * Dead letters of the embedded store: read from the control logs by whoever asks, changed by the owner of their shard, or
+ * by the box itself while nobody owns it.
+ *
+ * Thread: main. Cost of a page: what came to the control logs since the last one, and a step per letter.
+ */
+export class EmbeddedDeadLetterBox implements DeadLetterBox {
+  readonly #store: StoreDirectory
+  readonly #views: readonly ControlView[]
+  readonly #orders: readonly ShardOrders[]
+  readonly #notes: string
+
+  constructor(store: StoreDirectory, clock: Clock) {
+    const leaseClock = openLeaseClock()
+    const holder = `dead-letters-${process.pid}-${randomUUID()}`
+    const folders = Array.from({ length: store.shards }, (_, shard) => shardFolders(store, shard))
+    this.#store = store
+    this.#notes = join(store.root, 'dead-notes')
+    try {
+      for (const { control } of folders) mkdirSync(control, { recursive: true })
+      mkdirSync(this.#notes, { recursive: true })
+    } catch (error) {
+      throw storeError(error, store.directory)
+    }
+    this.#views = folders.map(({ control }) => new ControlView(control, leaseClock))
+    this.#orders = folders.map((some, shard) => {
+      const isOwned = () => this.#views[shard].refresh().owner !== undefined
+      return new ShardOrders(some, holder, store.deadLetters, leaseClock, clock, isOwned)
+    })
+  }
+
+  get shards(): number {
+    return this.#store.shards
+  }
+
+  page(query: DeadLetterQuery): Promise<DeadLetterPage> {
+    return pageOverShards(this.shards, query, async (shard, start) => this.#scan(shard, start, query))
+  }
+
+  get(id: string): Promise<{ letter: DeadLetter; body: Uint8Array } | undefined> {
+    return this.#guarded(async () => {
+      const found = this.#find(id)
+      if (found === undefined) return undefined
+      const { shard, numbered } = found
+      const { bodyFile } = numbered[1]
+      const letter = letterOf(shard, numbered)
+      if (!bodyFile) return { letter, body: new Uint8Array(0) }
+      try {
+        const path = join(shardFolders(this.#store, shard).bodies, bodyFile)
+        return { letter, body: new Uint8Array(await readFile(path)) }
+      } catch (error) {
+        if (isMissing(error)) return undefined // it went meanwhile
+        throw error
+      }
+    })
+  }
+
+  groups(limit: number): Promise<DeadLetterGroup[]> {
+    return this.#guarded(async () =>
+      mergeGroups(
+        this.#views.flatMap((view) => [...view.refresh().rows.dead.groups.values()]),
+        limit,
+      ),
+    )
+  }
+
+  totals(): Promise<DeadLetterTotals> {
+    return this.#guarded(async () => {
+      const dropped = { entries: 0, bytes: 0, age: 0 }
+      const totals = { entries: 0, bytes: 0, replayed: 0, purged: 0, dropped }
+      for (const view of this.#views) {
+        const { dead, counters } = view.refresh().rows
+        totals.entries += dead.size
+        totals.bytes += dead.bytes
+        totals.replayed += counters.get('dead-replayed') ?? 0
+        totals.purged += counters.get('dead-purged') ?? 0
+        for (const reason of ['entries', 'bytes', 'age'] as const) {
+          dropped[reason] += counters.get(`dead-dropped-${reason}`) ?? 0
+        }
+      }
+      return totals
+    })
+  }
+
+  async replay(ids: readonly string[], maxGeneration: number | undefined): Promise<ReplayOutcome[]> {
+    const outcomes = await this.#order(ids, (ns) => ({ kind: 'replay', ns, maxGeneration }))
+    return outcomes.map((outcome) => (outcome === 'purged' ? 'gone' : outcome))
+  }
+
+  async purge(ids: readonly string[]): Promise<number> {
+    const outcomes = await this.#order(ids, (ns) => ({ kind: 'purge', ns }))
+    return outcomes.filter((outcome) => outcome === 'purged').length
+  }
+
+  trim(): Promise<void> {
+    return this.#guarded(async () => {
+      for (const [shard, orders] of this.#orders.entries()) await orders.trim(this.#views[shard].refresh())
+    })
+  }
+
+  readNotes(): Promise<Map<string, string>> {
+    return this.#guarded(async () => {
+      const notes = new Map<string, string>()
+      for (const file of readdirSync(this.#notes)) {
+        if (file.endsWith('.tmp')) continue
+        const { name, text } = JSON.parse(readFileSync(join(this.#notes, file), 'utf8')) as Note
+        notes.set(name, text)
+      }
+      return notes
+    })
+  }
+
+  writeNote(name: string, text: string | undefined): Promise<void> {
+    return this.#guarded(async () => {
+      const path = join(this.#notes, `${createHash('sha256').update(name).digest('hex').slice(0, 32)}.json`)
+      if (text === undefined) return rmSync(path, { force: true })
+      const draft = join(this.#notes, `${randomUUID()}.tmp`)
+      writeFileSync(draft, JSON.stringify({ name, text } satisfies Note))
+      renameSync(draft, path)
+    })
+  }
+
+  async close(): Promise<void> {}
+
+  #scan(shard: number, start: ScanStart | undefined, { filter, order, limit }: DeadLetterQuery): ShardScan {
+    const letters: DeadLetter[] = []
+    const sorted = this.#rowsOf(shard).sorted()
+    const isUp = order === 'oldest-first'
+    const step = isUp ? 1 : -1
+    for (let i = firstIndex(sorted, start, isUp); i >= 0 && i < sorted.length; i += step) {
+      if (!matches(filter, sorted[i])) continue
+      letters.push(letterOf(shard, sorted[i]))
+      if (letters.length >= limit) return { letters, stoppedAt: positionOf(sorted[i]) }
+    }
+    return { letters, stoppedAt: undefined }
+  }
+
+  /** Outcomes in the order of `ids`; of an id named twice, the second is gone. */
+  #order(ids: readonly string[], orderOf: (ns: number[]) => DeadLetterOrder) {
+    return this.#guarded(async () => {
+      const outcomes = new Array<ReplayOutcome | 'purged'>(ids.length).fill('gone')
+      const byShard = new Map<number, { n: number; at: number }[]>()
+      for (const [at, id] of ids.entries()) {
+        const found = this.#find(id)
+        if (found === undefined) continue
+        const some = byShard.get(found.shard) ?? []
+        byShard.set(found.shard, some)
+        some.push({ n: found.numbered[0], at })
+      }
+      await Promise.all(
+        [...byShard].map(async ([shard, some]) => {
+          const answers = await this.#orders[shard].carryOut(orderOf(some.map(({ n }) => n)))
+          for (const [i, { at }] of some.entries()) outcomes[at] = answers[i]
+        }),
+      )
+      return outcomes
+    })
+  }
+
+  #find(id: string): { shard: number; numbered: NumberedDead } | undefined {
+    const at = parseId(id)
+    if (at === undefined || at.shard >= this.shards) return undefined
+    const row = this.#rowsOf(at.shard).get(at.n)
+    if (row === undefined || comparePositions(positionOf([at.n, row]), at) !== 0) return undefined
+    return { shard: at.shard, numbered: [at.n, row] }
+  }
+
+  #rowsOf(shard: number): DeadRows {
+    return this.#views[shard].refresh().rows.dead
+  }
+
+  async #guarded<T>(step: () => Promise<T>): Promise<T> {
+    try {
+      return await step()
+    } catch (error) {
+      throw storeError(error, this.#store.directory)
+    }
+  }
+}
+
+interface Note {
+  name: string
+  text: string
+}
+
+function matches(filter: DeadLetterFilter, [, row]: NumberedDead): boolean {
+  const { class: kind, fingerprint, correlationId, fromMs = 0, toMs = Number.POSITIVE_INFINITY } = filter
+  const diedAtMs = Math.floor(row.diedAtUs / 1000)
+  return (
+    (kind === undefined || row.class === kind) &&
+    (fingerprint === undefined || (row.fingerprint ?? UNGROUPED) === fingerprint) &&
+    (correlationId === undefined || row.correlationId === correlationId) &&
+    diedAtMs >= fromMs &&
+    diedAtMs < toMs
+  )
+}
+
+/** Index of the first letter of a page, by bisection. */
+function firstIndex(sorted: readonly NumberedDead[], start: ScanStart | undefined, isUp: boolean): number {
+  if (start === undefined) return isUp ? 0 : sorted.length - 1
+  let low = 0
+  let high = sorted.length
+  // Afterwards: how many letters lie before the page going up, or belong to it going down.
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const order = comparePositions(positionOf(sorted[middle]), start)
+    const isBefore = order < 0 || (order === 0 && start.isInclusive !== isUp)
+    if (isBefore) low = middle + 1
+    else high = middle
+  }
+  return isUp ? low : low - 1
+}
