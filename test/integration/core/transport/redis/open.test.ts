@@ -5,9 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { parseBatchId } from '#core/model/batch'
 import { openListPublisher } from '#core/transport/redis/list-publisher'
 import type { RedisStreamOptions } from '#core/transport/redis/redis-options'
-import { openBatchProducer, openBatchStream, openTaskInbox } from '#core/transport/redis/redis-stream'
+import {
+  openBatchProducer,
+  openBatchStream,
+  openBatchTracer,
+  openDeadLetterBox,
+  openTaskInbox,
+} from '#core/transport/redis/redis-stream'
 import { batch, leaseAll, owned, seqs, store } from '#test/conformance/batch-stream-fixture'
 import { freePort, startRedis, type TestRedis } from '#test/support/redis-server'
 import { adminOf, keepUntilEnd, queueAt } from '#test/support/redis-store'
@@ -78,20 +85,36 @@ describe('opening Redis', () => {
     const inLua = ['time', 'type', 'exists', 'hget', 'hset', 'hdel', 'hlen', 'hkeys', 'hincrby', 'xadd', 'xack', 'xdel']
     const more = ['xlen', 'xrange', 'xpending', 'xinfo', 'xgroup', 'zadd', 'zrange', 'zrangebyscore', 'zrem', 'zcard']
     const inbox = ['zremrangebyscore', 'llen', 'lpop', 'rpush', 'blmove', 'client|setname']
-    const rights = [...commands, ...inLua, ...more, ...inbox].map((command) => `+${command}`)
+    const deadLetters = ['xrevrange', 'hscan', 'zscore']
+    const rights = [...commands, ...inLua, ...more, ...inbox, ...deadLetters].map((command) => `+${command}`)
     await admin.acl('SETUSER', 'hub', 'on', `>${SECRET}`, ...keys, ...rights)
     const producer = await keep(openBatchProducer(options))
     const stream = await keep(openBatchStream(options, 'holder'))
-    await store(producer, [batch(1)])
+    await store(producer, [batch(1), batch(2)])
     const shard = owned(await stream.own(0, 60_000))
     const entries = await leaseAll(shard)
-    assert.deepEqual(seqs(entries), [1])
-    await shard.settle({ ack: [entries[0].id], retry: [], deadLetter: [], state: new Map() })
+    assert.deepEqual(seqs(entries), [1, 2])
+    const dead = { id: entries[1].id, priority: entries[1].priority, class: 'test', message: '' }
+    await shard.settle({ ack: [entries[0].id], retry: [], deadLetter: [dead], state: new Map() })
+    const box = await keep(openDeadLetterBox(options))
+    const page = { filter: {}, order: 'newest-first', limit: 10 } as const
+    const [{ id, correlationId }] = (await box.page(page)).letters
+    assert.equal((await box.page({ ...page, filter: { class: 'test' } })).letters.length, 1)
+    assert.equal((await box.get(id))?.letter.id, id)
+    assert.equal((await box.groups(10)).length, 1)
+    await box.writeNote('note', 'text')
+    await box.readNotes()
+    const tracer = await keep(openBatchTracer(options))
+    assert.equal((await tracer.trace(parseBatchId(correlationId)!)).places[0].kind, 'dead')
+    assert.deepEqual(await box.replay([id], 3), ['replayed'])
+    await box.purge([id])
+    await box.trim()
+    await box.totals()
     await stream.beat(1000)
     await stream.depths()
     await shard.release()
     await admin.acl('SETUSER', 'hub', '-xadd')
-    const [outcome] = await producer.append([batch(2)])
+    const [outcome] = await producer.append([batch(3)])
     assert.equal(outcome.kind === 'refused' && outcome.reason, 'misconfigured')
   })
 
