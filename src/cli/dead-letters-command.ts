@@ -10,16 +10,16 @@ import { groupLetters, listLetters, showLetter } from './dead-letter-reads.js'
 import { findStore } from './find-store.js'
 import type { LetterAction } from './letter-action.js'
 
-const ACTIONS: Readonly<Record<string, (action: LetterAction) => Promise<ExitCode>>> = {
-  list: listLetters,
-  groups: groupLetters,
-  show: showLetter,
-  replay,
-  purge,
-  jobs: listJobs,
-  abort: abortReplay,
-  resume: resumeReplay,
-}
+const ACTIONS: ReadonlyMap<string, (action: LetterAction) => Promise<ExitCode>> = new Map([
+  ['list', listLetters],
+  ['groups', groupLetters],
+  ['show', showLetter],
+  ['replay', replay],
+  ['purge', purge],
+  ['jobs', listJobs],
+  ['abort', abortReplay],
+  ['resume', resumeReplay],
+])
 
 const FILTER_FLAGS: readonly CommandFlag[] = [
   { name: 'class', value: 'CLASS', help: 'only of this class, e.g. TLM_BATCH_UNREADABLE' },
@@ -70,9 +70,9 @@ export async function runDeadLetters(argv: readonly string[], context: CommandCo
     ;(isAsked ? context.out : context.err).write(HELP)
     return isAsked ? EXIT.ok : EXIT.usage
   }
-  const action = ACTIONS[name]
+  const action = ACTIONS.get(name)
   if (action === undefined) {
-    const near = didYouMean(name, Object.keys(ACTIONS))
+    const near = didYouMean(name, [...ACTIONS.keys()])
     const fix = near ? `Did you mean ${near}?` : 'See node dist/processor.js dead-letters --help.'
     throw new TelemetryError('TLM_OPTIONS_INVALID', `dead-letters has no action ${name}. ${fix}`)
   }

@@ -1,10 +1,12 @@
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
 import { EXIT, type ExitCode, type Subcommand } from './command-context.js'
-import { runDeadLetters } from './dead-letters-command.js'
-import { runExplain } from './explain-command.js'
 import { outputTo } from './terminal.js'
 
-const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = { 'dead-letters': runDeadLetters, explain: runExplain }
+/** Loaded when they are wanted. */
+const SUBCOMMANDS: ReadonlyMap<string, () => Promise<Subcommand>> = new Map([
+  ['dead-letters', async () => (await import('./dead-letters-command.js')).runDeadLetters],
+  ['explain', async () => (await import('./explain-command.js')).runExplain],
+])
 
 /**
  * Runs the processor's subcommand that the arguments begin with.
@@ -15,12 +17,13 @@ export async function runSubcommand(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<ExitCode | undefined> {
-  const run = SUBCOMMANDS[argv[0] ?? '']
-  if (run === undefined) return undefined
+  const load = SUBCOMMANDS.get(argv[0] ?? '')
+  if (load === undefined) return undefined
   const interrupt = new AbortController()
   process.once('SIGINT', () => interrupt.abort())
   const err = outputTo(process.stderr, env)
   try {
+    const run = await load()
     return await run(argv.slice(1), { env, out: outputTo(process.stdout, env), err, signal: interrupt.signal })
   } catch (error) {
     const isUsage = error instanceof TelemetryError && error.code === 'TLM_OPTIONS_INVALID'

@@ -18,7 +18,7 @@ import { checkTypes, NOW_MS } from './lua-parts.js'
  *
  * Entries that are gone already are skipped: a settlement may be repeated. One that arrives after a later one (a
  * connection was given up, its bytes were still under way) is refused: it would bring old state back.
- * Redis serves nobody else meanwhile: about 5 us for an entry, 2.5 us for a small row, 1.5 ms for a megabyte of state.
+ * Redis serves nobody else meanwhile: about 5 us for an entry, 25 us for a dead letter, 2.5 us for a small row, 1.5 ms for a megabyte of state.
  */
 export const SETTLE = defineScript(
   'settle-v3-k12',

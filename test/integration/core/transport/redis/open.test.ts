@@ -5,11 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { parseBatchId } from '#core/model/batch'
 import { openListPublisher } from '#core/transport/redis/list-publisher'
 import type { RedisStreamOptions } from '#core/transport/redis/redis-options'
 import {
   openBatchProducer,
   openBatchStream,
+  openBatchTracer,
+  openDeadLetterBox,
   openPressureSignal,
   openTaskInbox,
 } from '#core/transport/redis/redis-stream'
@@ -84,15 +87,32 @@ describe('opening Redis', () => {
     const more = ['xlen', 'xrange', 'xpending', 'xinfo', 'xgroup', 'zadd', 'zrange', 'zrangebyscore', 'zrem', 'zcard']
     const inbox = ['zremrangebyscore', 'llen', 'lpop', 'rpush', 'blmove', 'client|setname']
     const pressure = ['get', 'set']
-    const rights = [...commands, ...inLua, ...more, ...inbox, ...pressure].map((command) => `+${command}`)
+    const deadLetters = ['xrevrange', 'hscan', 'zscore']
+    const extra = [...pressure, ...deadLetters]
+    const rights = [...commands, ...inLua, ...more, ...inbox, ...extra].map((command) => `+${command}`)
     await admin.acl('SETUSER', 'hub', 'on', `>${SECRET}`, ...keys, ...rights)
     const producer = await keep(openBatchProducer(options))
     const stream = await keep(openBatchStream(options, 'holder'))
-    await store(producer, [batch(1)])
+    await store(producer, [batch(1), batch(2)])
     const shard = owned(await stream.own(0, 60_000))
     const entries = await leaseAll(shard)
-    assert.deepEqual(seqs(entries), [1])
-    await shard.settle({ ack: [entries[0].id], retry: [], deadLetter: [], state: new Map() })
+    assert.deepEqual(seqs(entries), [1, 2])
+    const dead = { id: entries[1].id, priority: entries[1].priority, class: 'test', message: '' }
+    await shard.settle({ ack: [entries[0].id], retry: [], deadLetter: [dead], state: new Map() })
+    const box = await keep(openDeadLetterBox(options))
+    const page = { filter: {}, order: 'newest-first', limit: 10 } as const
+    const [{ id, correlationId }] = (await box.page(page)).letters
+    assert.equal((await box.page({ ...page, filter: { class: 'test' } })).letters.length, 1)
+    assert.equal((await box.get(id))?.letter.id, id)
+    assert.equal((await box.groups(10)).length, 1)
+    await box.writeNote('note', 'text')
+    await box.readNotes()
+    const tracer = await keep(openBatchTracer(options))
+    assert.equal((await tracer.trace(parseBatchId(correlationId)!)).places[0].kind, 'dead')
+    assert.deepEqual(await box.replay([id], 3), ['replayed'])
+    await box.purge([id])
+    await box.trim()
+    await box.totals()
     await stream.beat(1000)
     await stream.depths()
     const signal = await keep(openPressureSignal(options))
@@ -100,7 +120,7 @@ describe('opening Redis', () => {
     assert.equal(await signal.read(), 'amber')
     await shard.release()
     await admin.acl('SETUSER', 'hub', '-xadd')
-    const [outcome] = await producer.append([batch(2)])
+    const [outcome] = await producer.append([batch(3)])
     assert.equal(outcome.kind === 'refused' && outcome.reason, 'misconfigured')
   })
 
