@@ -85,12 +85,17 @@ function auditSettlements(world: World): void {
     if (isDeadly(mark) && !oracle.dead.has(id)) world.violated(`batch ${id} should be a dead letter: ${mark}`)
     coverage.add('batch', oracle.dead.has(id) ? 'dead' : 'applied')
   }
-  for (const [shard, { dead, samples }] of redis.shards.entries()) {
+  for (const [shard, { dead, samples, bytes, deliveries, held }] of redis.shards.entries()) {
+    if (deliveries.size + held.size > 0) {
+      world.violated(`shard ${shard} remembers ${deliveries.size} deliveries and ${held.size} bodies of nothing`)
+    }
     const expected = [...oracle.batches.values()].filter((batch) => batch.shard === shard && oracle.dead.has(batch.id))
     if (dead.length !== expected.length) {
       world.violated(`shard ${shard} has ${dead.length} dead letters, ${expected.length} batches are dead`)
     }
-    if (samples !== 0) world.violated(`shard ${shard} counts ${samples} samples when nothing is left`)
+    if (samples !== 0 || bytes !== 0) {
+      world.violated(`shard ${shard} counts ${samples} samples and ${bytes} bytes when nothing is left`)
+    }
   }
 }
 

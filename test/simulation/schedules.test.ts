@@ -39,6 +39,23 @@ describe('what the simulation once found', () => {
     }
   })
 
+  it('a store that went back in time, met first by the connection that reads: nothing of it is taken twice', async () => {
+    for (const seed of [1010236, 1, 3, 5, 7, 9, 11]) {
+      const plan = { nemeses: ['store goes back in time' as const], nemesisEveryMs: 100 }
+      const result = await runSchedule({ seed, size: 'small', ...(seed < 1000 && { plan }) })
+      assert.deepEqual(result.violations, [], describeFailure(result))
+    }
+  })
+
+  it('settlements whose replies were lost before a release: no delivery is remembered of what is gone', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const nemeses = ['store restarts' as const, 'processor restarts' as const]
+      const plan = { nemeses, nemesisEveryMs: 100, networkFaults: ['reply lost' as const], networkFaultRate: 0.05 }
+      const result = await runSchedule({ seed, size: 'small', plan })
+      assert.deepEqual(result.violations, [], describeFailure(result))
+    }
+  })
+
   it('an entry that kills its process beside the trials of other shards: no innocent is convicted', async () => {
     for (let seed = 1; seed <= 12; seed++) {
       const plan = {

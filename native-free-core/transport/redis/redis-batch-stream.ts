@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
 import type { BatchStream, OwnedShard, ShardDepth } from '../batch-stream.js'
 import type { DeadLetterLimits } from '../dead-letters.js'
 import { queueKeys, shardKeys } from './keyspace.js'
@@ -10,6 +11,7 @@ import { DEPTH } from './scripts/depth-v1-k7.js'
 import { OWN } from './scripts/own-v1-k7.js'
 import type { ServerWatch } from './server-watch.js'
 import { MAX_BLOCK_MS } from './shard-reader.js'
+import { checkServer } from './store-check.js'
 
 type OwnReply = [token: number, dueInMs: number, deliveries: Buffer[]] | [0]
 type DepthReply = [
@@ -29,6 +31,7 @@ export class RedisBatchStream implements BatchStream {
   readonly #holder: string
   readonly #commands: RedisLink
   readonly #newClient: NewClient
+  readonly #watch: ServerWatch
   readonly #owned = new Set<RedisShard>()
   /** Names of attempts to own a shard that were not answered: trying again with it finds what they have got. */
   readonly #claims = new Map<number, string>()
@@ -47,6 +50,7 @@ export class RedisBatchStream implements BatchStream {
     this.#options = options
     this.#holder = holder
     this.#newClient = newClient
+    this.#watch = watch
     watch.onNewRun = () => {
       for (const shard of this.#owned) shard.surrender()
     }
@@ -68,7 +72,9 @@ export class RedisBatchStream implements BatchStream {
     for (let i = 0; i + 1 < counts.length; i += 2) formerDeliveries.set(counts[i].toString(), Number(counts[i + 1]))
     const { deadLetters, commandTimeoutMs } = this.#options
     const replyTimeoutMs = MAX_BLOCK_MS + commandTimeoutMs
-    const reads = new RedisLink(this.#options, `shard-${shard}`, replyTimeoutMs, undefined, this.#newClient)
+    // This connection may be the first to meet another run of the server: nothing may be read from it as if it knew.
+    const see = async (client: Redis) => this.#watch.see(await checkServer(client, reads.where))
+    const reads: RedisLink = new RedisLink(this.#options, `shard-${shard}`, replyTimeoutMs, see, this.#newClient)
     const ownership = { shard, token, leaseMs: args[2] as number, dueInMs, formerDeliveries, deadLetters }
     const owned = new RedisShard({ commands: this.#commands, reads }, keys, ownership, () => this.#owned.delete(owned))
     this.#owned.add(owned)

@@ -1,6 +1,7 @@
 import type { Actor } from './actor.js'
 import { EventQueue, type SimulatedEvent } from './event-queue.js'
 import type { SeededRandom } from './seeded-random.js'
+import type { Timeline } from './timeline.js'
 import type { Trace } from './trace.js'
 
 /** The real one: `virtual-globals` replaces the global. */
@@ -14,7 +15,7 @@ const WAKING_MS = 0.5
  * Virtual time and everything that happens in it. One event at a time: it runs, then all microtasks that follow from it,
  * then the next. So what code of an actor does between two events belongs to the actor of the former, {@link current}.
  */
-export class Scheduler {
+export class Scheduler implements Timeline {
   readonly trace: Trace
   readonly #queue = new EventQueue()
   readonly #random: SeededRandom

@@ -1,7 +1,7 @@
 import type { Actor } from '../engine/actor.js'
 import type { SimulatedEvent } from '../engine/event-queue.js'
-import type { Scheduler } from '../engine/scheduler.js'
 import type { SeededRandom } from '../engine/seeded-random.js'
+import type { Timeline } from '../engine/timeline.js'
 import type { ModelRedis } from '../store/model-redis.js'
 import { scriptOf } from '../store/model-scripts.js'
 import { type Argument, ServerError, textOf } from '../store/script-call.js'
@@ -13,7 +13,7 @@ const NOT_WRITEABLE = "Stream isn't writeable and enableOfflineQueue options is 
 
 /** What the clients of a world share. */
 export interface Network {
-  readonly scheduler: Scheduler
+  readonly scheduler: Timeline
   readonly random: SeededRandom
   readonly server: ModelRedis
   readonly faults: FaultPlan

@@ -1,7 +1,7 @@
 /** The scripts that store and settle batches, as `transport/redis/scripts` has them. */
 import { type Fields, fieldOf, parseId } from './model-stream.js'
 import { dueInMs } from './ownership-scripts.js'
-import { bytesOf, FENCED, numberOf, type ScriptCall, ServerError, textOf } from './script-call.js'
+import { type Argument, bytesOf, FENCED, numberOf, type ScriptCall, ServerError, textOf } from './script-call.js'
 
 const STORED = -1
 const DUPLICATE = -2
@@ -12,7 +12,7 @@ export function append(call: ScriptCall): unknown {
   const field = textOf(args[0])
   const replies: number[] = []
   for (let at = 1; at < args.length; at += BATCH_ARGUMENTS) {
-    const [priority, after, seq, id, handler, samples, firstTakenAtUs, , body] = args.slice(at, at + 9)
+    const [priority, after, seq, id, handler, samples, firstTakenAtUs, bytes, body] = args.slice(at, at + 9)
     const high = shard.highWater.get(field) ?? 0
     if (high >= numberOf(seq) && !flaws.has('no high water')) replies.push(DUPLICATE)
     else if (high !== numberOf(after) && !flaws.has('no high water')) replies.push(high)
@@ -21,6 +21,7 @@ export function append(call: ScriptCall): unknown {
       shard.streams[numberOf(priority)].add(nowMs, fieldsOf(named))
       shard.highWater.set(field, numberOf(seq))
       shard.samples += numberOf(samples)
+      shard.bytes += numberOf(bytes)
       watcher.highWater(shardNumber, field, high, numberOf(seq))
       watcher.appended(shardNumber, textOf(id), bytesOf(body))
       replies.push(STORED)
@@ -47,6 +48,10 @@ export function settle(call: ScriptCall): unknown {
     shard.deliveries.delete(`${priority}:${id}`)
     return shard.streams[priority].remove(group, parseId(id))
   }
+  const forget = (samples: Argument, bytes: Argument) => {
+    shard.samples -= numberOf(samples)
+    shard.bytes -= numberOf(bytes)
+  }
   const find = (priority: number, id: string) => shard.streams[priority].find(parseId(id))?.fields
 
   // Behind the bounds of the dead letters, of which there are never so many here.
@@ -56,7 +61,7 @@ export function settle(call: ScriptCall): unknown {
     const id = textOf(args[at + 2])
     const fields = find(priority, id)
     if (fields !== undefined) acked.push(batchIdOf(fields))
-    if (remove(priority, id)) shard.samples -= numberOf(args[at + 3])
+    if (remove(priority, id)) forget(args[at + 3], args[at + 4])
     at += 4
   }
 
@@ -92,7 +97,7 @@ export function settle(call: ScriptCall): unknown {
       }
       dead.push(batchIdOf(fields))
       remove(priority, id)
-      shard.samples -= numberOf(args[at + 3])
+      forget(args[at + 3], args[at + 4])
     }
     at += 10 + 7 * parts
   }

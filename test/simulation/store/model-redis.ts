@@ -1,4 +1,4 @@
-import type { Scheduler } from '../engine/scheduler.js'
+import type { Timeline } from '../engine/timeline.js'
 import { EPOCH_MS } from '../engine/virtual-globals.js'
 import { type ModelScript, scriptOf } from './model-scripts.js'
 import { ModelShard } from './model-shard.js'
@@ -49,7 +49,7 @@ export class ModelRedis {
   run = 1
   isUp = true
   readonly flaws: ReadonlySet<StoreFlaw>
-  readonly #scheduler: Scheduler
+  readonly #timeline: Timeline
   readonly #watcher: StoreWatcher
   #members = new Map<string, number>()
   readonly #meta = new Map<string, string>()
@@ -57,8 +57,8 @@ export class ModelRedis {
   #blocked: BlockedRead[] = []
   #snapshots: Snapshot[] = []
 
-  constructor(scheduler: Scheduler, watcher: StoreWatcher, shards: number, flaws: ReadonlySet<StoreFlaw>) {
-    this.#scheduler = scheduler
+  constructor(timeline: Timeline, watcher: StoreWatcher, shards: number, flaws: ReadonlySet<StoreFlaw>) {
+    this.#timeline = timeline
     this.#watcher = watcher
     this.flaws = flaws
     this.shards = Array.from({ length: shards }, () => new ModelShard())
@@ -66,7 +66,7 @@ export class ModelRedis {
 
   /** Milliseconds, whole, by the server's clock. */
   get nowMs(): number {
-    return EPOCH_MS + Math.floor(this.#scheduler.nowMs)
+    return EPOCH_MS + Math.floor(this.#timeline.nowMs)
   }
 
   execute(request: ServerRequest): void {
@@ -83,7 +83,7 @@ export class ModelRedis {
   takeSnapshot(): void {
     const shards = this.shards.map((shard) => shard.copy())
     const memory = this.#watcher.remember()
-    this.#snapshots.push({ atMs: this.#scheduler.nowMs, shards, members: new Map(this.#members), memory })
+    this.#snapshots.push({ atMs: this.#timeline.nowMs, shards, members: new Map(this.#members), memory })
     if (this.#snapshots.length > 3) this.#snapshots.shift()
   }
 
@@ -168,7 +168,7 @@ export class ModelRedis {
     }
     const blocked: BlockedRead = { request, shardNumber, read, isOver: false }
     this.#blocked.push(blocked)
-    this.#scheduler.at(read.blockMs, undefined, 'read times out', () => {
+    this.#timeline.at(read.blockMs, undefined, 'read times out', () => {
       if (blocked.isOver || !this.#blocked.includes(blocked)) return
       this.#end(blocked, null)
     })

@@ -5,10 +5,11 @@ import { DEPTH } from '#core/transport/redis/scripts/depth-v1-k7'
 import { OWN } from '#core/transport/redis/scripts/own-v1-k7'
 import { PROMOTE } from '#core/transport/redis/scripts/promote-v1-k6'
 import { REGROUP } from '#core/transport/redis/scripts/regroup-v1-k5'
-import { RELEASE } from '#core/transport/redis/scripts/release-v1-k5'
+import { RELEASE } from '#core/transport/redis/scripts/release-v2-k5'
 import { RENEW } from '#core/transport/redis/scripts/renew-v1-k1'
 import { SETTLE } from '#core/transport/redis/scripts/settle-v3-k12'
 import { append, settle } from './batch-scripts.js'
+import { millisecondsOf } from './model-stream.js'
 import { own, promote, regroup, release, renew } from './ownership-scripts.js'
 import type { ScriptCall } from './script-call.js'
 
@@ -47,7 +48,9 @@ export function scriptOf(key: string): ModelScript {
 }
 
 function depth({ shard, nowMs }: ScriptCall): unknown {
-  const { owner, delayed, dead, samples } = shard
+  const { owner, streams, delayed, dead, samples, bytes } = shard
   const holder = owner.untilMs > nowMs ? owner.holder : ''
-  return [shard.unsettled, samples, 0, dead.length, delayed.size, -1, Buffer.from(holder)]
+  const heads = streams.flatMap(({ entries }) => (entries.length === 0 ? [] : [millisecondsOf(entries[0].id)]))
+  const oldestMs = heads.length === 0 ? -1 : Math.min(...heads)
+  return [shard.unsettled, samples, bytes, dead.length, delayed.size, oldestMs, Buffer.from(holder)]
 }

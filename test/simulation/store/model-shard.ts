@@ -22,6 +22,7 @@ export class ModelShard {
   deliveries = new Map<string, number>()
   state = new Map<string, Buffer>()
   samples = 0
+  bytes = 0
 
   /** Entries that are not settled. */
   get unsettled(): number {
@@ -44,6 +45,7 @@ export class ModelShard {
     copy.deliveries = new Map(this.deliveries)
     copy.state = new Map(this.state)
     copy.samples = this.samples
+    copy.bytes = this.bytes
     return copy
   }
 }

@@ -21,6 +21,11 @@ export function parseId(text: string): number {
   return Number(ms) * PER_MS + Number(number)
 }
 
+/** Milliseconds of the server's clock at which the entry was added. */
+export function millisecondsOf(id: number): number {
+  return Math.floor(id / PER_MS)
+}
+
 export function formatId(id: number): string {
   return `${Math.floor(id / PER_MS)}-${id % PER_MS}`
 }

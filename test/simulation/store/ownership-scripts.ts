@@ -36,7 +36,10 @@ export function release(call: ScriptCall): unknown {
   const { shard, args } = call
   const { owner } = shard
   if (owner.token !== numberOf(args[0]) || owner.holder === '') return 0
-  for (const delivered of args.slice(1)) countDelivery(shard, textOf(delivered))
+  for (const delivered of args.slice(1)) {
+    const [priority, id] = textOf(delivered).split(':')
+    if (shard.streams[Number(priority)].find(parseId(id)) !== undefined) countDelivery(shard, textOf(delivered))
+  }
   for (let priority = 0; priority < 3; priority++) replaceGroups(shard, priority, 0)
   call.groupsGone()
   Object.assign(owner, { holder: '', claim: '', untilMs: 0 })

@@ -124,6 +124,24 @@ describe('reading a shard of Redis while it misbehaves', () => {
     assert.deepEqual(await leaseAll(shard), [])
   })
 
+  it('does not count a delivery of an entry that is gone when it releases', async () => {
+    const options = queueAt(redis.port)
+    const admin = await keep(adminOf(redis.port))
+    const producer = await keep(openBatchProducer(options))
+    const stream = await keep(openBatchStream(options, 'holder'))
+    const shard = owned(await stream.own(0, LEASE_MS))
+    await store(producer, batches(1, 2))
+    await shard.lease(ALL, 0)
+    const key = (name: string) => `{${options.queueName}:0}:${name}`
+    const [[first]] = await admin.xrange(key('normal'), '-', '+', 'COUNT', 1)
+    // As after a settlement whose reply was lost.
+    await admin.xack(key('normal'), `g${shard.token}.0`, first)
+    await admin.xdel(key('normal'), first)
+    await shard.release()
+    const [[second]] = await admin.xrange(key('normal'), '-', '+')
+    assert.deepEqual(await admin.hgetall(key('deliveries')), { [`1:${second}`]: '1' })
+  })
+
   it('counts what was handed out before a reconnection as delivered once', async () => {
     const options = queueAt(redis.port)
     const proxy = await keep(TcpProxy.start(redis.port))
