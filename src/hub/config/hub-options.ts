@@ -17,6 +17,7 @@ import {
   storeSchema,
 } from '../../host/store-options.js'
 import { SIM_DEFAULTS } from '../drivers/sim/sim-options.js'
+import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
 import { type DeviceConfig, deviceSchema } from './driver-schemas.js'
 
 const hubSchema = z.strictObject({
@@ -51,6 +52,7 @@ const hubSchema = z.strictObject({
       in_flight: integer(1, 64).default(8),
     })
     .prefault({}),
+  spool: spoolSchema,
   overflow: oneOf('refuse-newest', 'slow-driver').default('refuse-newest'),
   max_series: integer(1, 2 ** 20).default(65_536),
   devices: z.record(text(128), deviceSchema).default({}),
@@ -68,6 +70,7 @@ const HUB_SPEC: ProgramSpec<typeof hubSchema> = {
     { name: 'NUM_WORKERS', path: ['ring', 'workers'] },
     { name: 'HUB_PORT', path: ['http', 'port'] },
     { name: 'HUB_ID', path: ['gateway', 'id'] },
+    { name: 'SPOOL_DIR', path: ['spool', 'dir'] },
     { name: 'SAMPLING_INTERVAL_MS', path: ['gateway', 'sampling_interval_ms'] },
   ],
   iniAliases: {
@@ -83,6 +86,8 @@ export interface HubOptions {
   publish: { mode: 'stream' } | { mode: 'list'; taskType: string }
   ring: { slots: number; rawBytes: number; workers: number }
   batch: { maxSamples: number; maxBytes: number; maxAgeMs: number; maxInFlight: number }
+  /** Absent: without. Only batches to Redis are spooled: the embedded store is on this disk itself. */
+  spool: SpoolSettings | undefined
   overflow: 'refuse-newest' | 'slow-driver'
   maxSeries: number
   devices: Readonly<Record<string, DeviceConfig>>
@@ -111,6 +116,7 @@ function resolve(raw: z.output<typeof hubSchema>): HubOptions {
   }
   const isList = raw.redis.mode === 'list' && store.kind === 'redis'
   if (raw.redis.mode === 'list' && !isList) notes.push('redis.mode list needs Redis: batches go to the embedded store')
+  const hasSpool = store.kind === 'redis' && !isList && raw.gateway.local_storage && raw.spool.enabled
   return {
     id: raw.gateway.id ?? hostname().slice(0, 64),
     store,
@@ -122,6 +128,7 @@ function resolve(raw: z.output<typeof hubSchema>): HubOptions {
       maxAgeMs: raw.batch.max_age_ms,
       maxInFlight: raw.batch.in_flight,
     },
+    spool: hasSpool ? spoolSettings(raw.spool, raw.store.directory) : undefined,
     overflow: raw.overflow,
     maxSeries: raw.max_series,
     devices: devicesOf(raw),
