@@ -103,6 +103,11 @@ async function openSpool(opener: OutletOpener): Promise<Outlet | undefined> {
       onChange: () => report(true),
       onRollBack,
       onRepair: (repair) => send({ kind: 'repaired', ...repair }),
+      // Ends the thread: another one goes on where this one was.
+      onFailure: (error) =>
+        setImmediate(() => {
+          throw error
+        }),
     })
     return outletTo(spooled.store)
   } catch (error) {

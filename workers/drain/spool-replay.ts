@@ -62,6 +62,7 @@ export class SpoolReplay {
   /** The store's high water as the oldest batch met it. */
   #gap: number | undefined
   #hadGap = false
+  #failure: { error: unknown } | undefined
 
   constructor(options: SpoolReplayOptions) {
     this.#options = options
@@ -100,10 +101,11 @@ export class SpoolReplay {
     this.#signal.raise()
   }
 
-  /** Runs until stopped and nothing is under way. Never rejects for a store that fails. */
+  /** Runs until stopped and nothing is under way. Never rejects for a store that fails. @throws what went wrong here */
   async run(): Promise<void> {
     const { spool, link } = this.#options
     while (!this.#isStopping || this.#calls > 0) {
+      if (this.#failure !== undefined) throw this.#failure.error
       if (this.#isBlocked && !this.#mayBeginAnew()) await this.#signal.next()
       else if (this.#isStopping || (link.isOpen && spool.unread === 0)) await this.#signal.next()
       else if (!link.breaker.mayTry()) await this.#signal.next(link.breaker.waitMs)
@@ -139,12 +141,17 @@ export class SpoolReplay {
     const bytes = batches.reduce((sum, { body }) => sum + body.byteLength, 0)
     this.#calls++
     this.#bytes += bytes
-    void link.append([...again, ...batches]).then((outcomes) => {
-      this.#calls--
-      this.#bytes -= bytes
-      this.#hear(again, batches, outcomes)
-      this.#signal.raise()
-    })
+    void link
+      .append([...again, ...batches])
+      .then((outcomes) => {
+        this.#calls--
+        this.#bytes -= bytes
+        this.#hear(again, batches, outcomes)
+      })
+      .catch((error: unknown) => {
+        this.#failure = { error }
+      })
+      .finally(() => this.#signal.raise())
     return true
   }
 

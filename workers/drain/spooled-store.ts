@@ -5,7 +5,7 @@ import type { DrainStatus, SpoolOptions } from '#core/protocol/drain-messages'
 import type { Clock } from '#core/time/clock'
 import type { BatchProducer } from '#core/transport/batch-stream'
 import { KeptBatches } from '../spool/kept-batches.js'
-import { Spool } from '../spool/spool.js'
+import { Spool, type SpoolStep } from '../spool/spool.js'
 import type { RollBack } from './append-window.js'
 import { type Repair, SpoolReplay } from './spool-replay.js'
 import { StoreAndForward } from './store-and-forward.js'
@@ -30,6 +30,10 @@ export interface SpooledStoreOptions {
   onChange: () => void
   onRollBack: (rollBack: RollBack) => void
   onRepair: (repair: Repair) => void
+  /** Hears of a fault of the program, after which this worker must not go on. */
+  onFailure: (error: unknown) => void
+  /** Hears every {@link SpoolStep}. */
+  onStep?: ((step: SpoolStep) => void) | undefined
 }
 
 /** A store with a spool before it, and what keeps both going. Thread: the drain worker's. */
@@ -47,24 +51,25 @@ export class SpooledStore {
    * @throws TLM_STREAM_UNAVAILABLE the spool's directory cannot be used
    */
   static async open(options: SpooledStoreOptions): Promise<SpooledStore> {
-    const { openStore, breaker, onChange, journal, producer, epoch, clock } = options
+    const { openStore, breaker, onChange, journal, producer, epoch, clock, onStep } = options
     const syncs = new LatencyRecorder()
     const onSync = (durationMs: number) => syncs.record(durationMs * 1000)
-    const spool = new Spool({ options: options.options, shards: journal.shards, producer, epoch, clock, onSync })
+    const { shards } = journal
+    const spool = new Spool({ options: options.options, shards, producer, epoch, clock, onSync, onStep })
     const link = new StoreLink({ open: openStore, breaker, onChange })
     await link.open()
     return new SpooledStore(options, spool, link, syncs)
   }
 
   private constructor(options: SpooledStoreOptions, spool: Spool, link: StoreLink, syncs: LatencyRecorder) {
-    const { journal, latency, clock, onRollBack, onRepair } = options
+    const { journal, latency, clock, onRollBack, onRepair, onFailure } = options
     const { liveShare, keep, fsyncMs } = options.options
     const kept = new KeptBatches(keep, clock)
     this.syncs = syncs
     this.#spool = spool
     this.#link = link
     this.#replay = new SpoolReplay({ spool, link, kept, liveShare, latency, clock, onRollBack, onRepair })
-    const store = new StoreAndForward({ spool, link, replay: this.#replay, kept, journal })
+    const store = new StoreAndForward({ spool, link, replay: this.#replay, kept, journal, onFailure })
     const timers = [
       setInterval(() => {
         spool.tick()

@@ -14,6 +14,8 @@ export interface StoreAndForwardOptions {
   kept: KeptBatches
   /** Tells the numbers that a worker before this one has used. */
   journal: SealJournal
+  /** Hears of a fault of the program, after which this worker must not go on. */
+  onFailure: (error: unknown) => void
 }
 
 /**
@@ -47,7 +49,7 @@ export class StoreAndForward {
         if (!spool.wasSpooled({ ...numbering, seq })) kept.learn(numbering, seq, samples)
       }
     }
-    this.#replaying = replay.run()
+    this.#replaying = replay.run().catch(options.onFailure)
   }
 
   /**
@@ -70,7 +72,8 @@ export class StoreAndForward {
     const sent = live.length > 0 ? link.append(live) : Promise.resolve([])
     if (live.length > 0) replay.liveSent(live)
     const ended = this.#latest.then(async () => this.#end(batches, outcomes, live, await sent))
-    this.#latest = ended.catch(() => {})
+    // Nothing that the store or the disk does comes here.
+    this.#latest = ended.catch(this.#options.onFailure)
     return ended
   }
 

@@ -24,6 +24,8 @@ export class SegmentReader {
   #segment: Segment | undefined
   /** Where `#bytes` begins in the segment. */
   #from = 0
+  /** The file had fewer bytes than it should have. */
+  #isShort = false
   #next: SpooledBatch | undefined
 
   constructor(shards: number, quarantine: Quarantine) {
@@ -43,7 +45,8 @@ export class SegmentReader {
     while (!segment.isRead) {
       const piece = this.#piece(segment, wanted)
       if (piece === undefined) break
-      const isCut = piece.kind === 'damage' && piece.end === this.#bytes.length && this.#end < segment.size
+      const isCut =
+        piece.kind === 'damage' && piece.end === this.#bytes.length && !this.#isShort && this.#end < segment.size
       if (isCut) {
         // More bytes may make a record of it.
         if (piece.at === 0) wanted = this.#bytes.length * 2
@@ -95,6 +98,7 @@ export class SegmentReader {
     this.#segment = segment
     this.#from = segment.readAt
     this.#bytes = bytes.subarray(0, readAt(segment, bytes))
+    this.#isShort = this.#bytes.length < bytes.length
   }
 }
 

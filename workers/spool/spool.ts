@@ -5,9 +5,11 @@ import type { Clock } from '#core/time/clock'
 import type { SealedBatch } from '#core/transport/batch-stream'
 import { encodeRecordHeader } from './record-format.js'
 import { recoverSpool } from './recover.js'
-import { Segment, SegmentWriter } from './segment.js'
+import type { Segment } from './segment.js'
+import { SegmentLog } from './segment-log.js'
 import { SegmentReader, type SpooledBatch } from './segment-reader.js'
 import { Quarantine, writeCursor } from './spool-files.js'
+import { type DropReason, SpoolLedger } from './spool-ledger.js'
 
 /** Buffers of one write: the system takes 1024 at most. */
 const WRITE_BATCHES = 256
@@ -20,6 +22,15 @@ const CURSOR_INTERVAL_MS = 1000
 /** Wall clocks that say less have not been set yet. */
 const CLOCK_SET_US = Date.UTC(2020, 0) * 1000
 
+/** Points between two steps, where crash tests end the worker. */
+export type SpoolStep =
+  | 'spool: append'
+  | 'spool: written'
+  | 'spool: take'
+  | 'spool: acknowledge'
+  | 'spool: acknowledged'
+  | 'spool: dropped'
+
 export interface SpoolContext {
   options: SpoolOptions
   shards: number
@@ -29,27 +40,29 @@ export interface SpoolContext {
   clock: Clock
   /** Hears how long each flush to the disk took. */
   onSync: (durationMs: number) => void
+  onStep?: ((step: SpoolStep) => void) | undefined
 }
 
 /**
  * A queue of batches on disk, in the order in which they came. Bounded by bytes and age: when it is full the oldest
- * segment goes, counted. Batches are taken in order, and acknowledged in order once the store has them; a worker or a
- * hub that ends at any point has a successor that goes on with what is not acknowledged.
+ * segment of which nothing is just being sent goes, counted. Batches are taken in order, and acknowledged in order once
+ * the store has them; a worker or a hub that ends at any point has a successor that goes on with what is not
+ * acknowledged.
  *
  * Thread: a drain worker's. File operations are synchronous, but for the flush to the disk.
  */
 export class Spool {
   readonly #context: SpoolContext
   readonly #view: SpoolCountsView
-  readonly #counts: SpoolCounts
+  readonly #ledger: SpoolLedger
   readonly #segmentBytes: number
   readonly #reader: SegmentReader
+  readonly #log: SegmentLog
+  readonly #onStep: (step: SpoolStep) => void
   /** Oldest first. */
   readonly #segments: Segment[]
   /** Taken and not acknowledged, oldest first. */
   #taken: SpooledBatch[] = []
-  #writer: SegmentWriter | undefined
-  #nextNumber: number
   #problem: string | undefined
   #cursorAtMs = Number.NEGATIVE_INFINITY
 
@@ -59,23 +72,26 @@ export class Spool {
    * @throws TLM_STREAM_UNAVAILABLE the directory cannot be read or written
    */
   constructor(context: SpoolContext) {
-    const { options, shards } = context
+    const { options, shards, clock, onSync, onStep = () => {} } = context
+    const { directory, counts, maxBytes, maxAgeMs, fsyncMs } = options
     this.#context = context
-    this.#view = new SpoolCountsView(options.counts)
-    const quarantine = new Quarantine(options.directory)
+    this.#onStep = onStep
+    this.#view = new SpoolCountsView(counts)
+    const quarantine = new Quarantine(directory)
     const found = recoverSpool(context, this.#view, quarantine)
-    this.#counts = found.counts
+    this.#ledger = new SpoolLedger(this.#view, found.counts)
     this.#segments = found.segments
-    this.#nextNumber = found.nextNumber
     this.#reader = new SegmentReader(shards, quarantine)
-    const wanted = Math.floor(options.maxBytes / SEGMENTS_PER_BOUND)
+    const wanted = Math.floor(maxBytes / SEGMENTS_PER_BOUND)
     this.#segmentBytes = Math.min(SEGMENT_BYTES.max, Math.max(SEGMENT_BYTES.min, wanted))
-    for (const segment of [...this.#segments]) this.#release(segment)
+    const { nextNumber } = found
+    const bounds = { segmentBytes: this.#segmentBytes, segmentAgeMs: maxAgeMs / SEGMENTS_PER_AGE }
+    this.#log = new SegmentLog({ directory, shards, ...bounds, fsyncMs, clock, nextNumber, onSync })
     this.#publish()
   }
 
   get counts(): Readonly<SpoolCounts> {
-    return this.#counts
+    return this.#ledger.counts
   }
 
   /** Batches that can be taken. */
@@ -112,29 +128,30 @@ export class Spool {
 
   /** Counts samples that the store had and lost, and that are not kept. */
   rolledBack(samples: number): void {
-    this.#counts.rolledBack += samples
+    this.#ledger.counts.rolledBack += samples
     this.#publish()
   }
 
   /** Counts samples that the store had lost and has again. */
   repaired(samples: number): void {
-    this.#counts.repaired += samples
+    this.#ledger.counts.repaired += samples
     this.#publish()
   }
 
   /** Counts a batch that was to be stored, wherever it went: what the spool would have to hold. */
   offered(samples: number, bytes: number): void {
-    this.#counts.offered += samples
-    this.#counts.offeredBytes += bytes
+    this.#ledger.counts.offered += samples
+    this.#ledger.counts.offeredBytes += bytes
   }
 
   /**
    * Writes batches behind all others. In the system's cache when this returns, which a crash of the process survives; on
-   * the disk, which a power cut survives, at the next {@link sync}, or when `fsyncMs` is 0.
+   * the disk, which a power cut survives, at the next {@link sync}, or at once when `fsyncMs` is 0.
    *
    * @returns how many were written, from the first on; fewer than all: {@link problem} says why
    */
   append(batches: readonly SealedBatch[]): number {
+    this.#onStep('spool: append')
     let written = 0
     while (written < batches.length) {
       const group = this.#groupOf(batches, written)
@@ -152,6 +169,7 @@ export class Spool {
    * @param mayFollow asked before each is taken; `false` ends it
    */
   take(maxBytes: number, mayFollow: (batch: SealedBatch) => boolean): SpooledBatch[] {
+    this.#onStep('spool: take')
     const taken: SpooledBatch[] = []
     let bytes = 0
     for (;;) {
@@ -159,7 +177,8 @@ export class Spool {
       if (segment === undefined) break
       const batch = this.#reader.peek(segment, (at) => this.#countDamage(segment, at))
       if (batch === undefined) {
-        this.#endOf(segment)
+        // Nothing more can be read of it: what it should have had is damaged.
+        this.#giveUp(segment, 'corrupt')
         continue
       }
       if (bytes > 0 && bytes + batch.body.byteLength > maxBytes) break
@@ -171,24 +190,20 @@ export class Spool {
       taken.push(batch)
       this.#taken.push(batch)
     }
-    this.#publish()
     return taken
   }
 
   /** The store has the oldest so many that are taken. */
   acknowledge(count: number): void {
+    this.#onStep('spool: acknowledge')
     const done = this.#taken.splice(0, count)
     if (done.length === 0) return
-    for (const batch of done) {
-      this.#counts.replayed += batch.samples
-      this.#counts.held -= batch.samples
-      this.#counts.heldBatches--
-      this.#counts.cursorSegment = batch.segment.number
-      this.#counts.cursorOffset = batch.end
-      this.#counts.oldestAtUs = batch.spooledAtUs
-      batch.segment.taken--
-      this.#release(batch.segment)
-    }
+    for (const { segment } of done) segment.taken--
+    this.#ledger.replayed(done)
+    // Counted before files go: a successor must not miss what it cannot find.
+    this.#publish()
+    this.#onStep('spool: acknowledged')
+    for (const { segment } of done) this.#release(segment)
     this.#publish()
   }
 
@@ -200,36 +215,35 @@ export class Spool {
       segment.readAt = batch.at
       segment.count(batch, 1)
     }
-    this.#publish()
   }
 
-  /** Call about once a second: drops what is too old, notes how far delivery has come, flushes to the disk. */
+  /** Call about once a second: drops what is too old, notes how far delivery has come. */
   tick(): void {
     const { clock, options } = this.#context
     const nowMs = clock.monotonicMs()
     for (let oldest = this.#oldest(); oldest !== undefined; oldest = this.#oldest()) {
       if (this.#ageMs(oldest, nowMs) <= options.maxAgeMs) break
-      this.#drop(oldest, 'age')
+      this.#giveUp(oldest, 'age')
     }
-    this.#noteCursor(nowMs)
+    if (nowMs - this.#cursorAtMs >= CURSOR_INTERVAL_MS) this.#noteCursor(nowMs)
     this.#publish()
   }
 
   /** Has what was written on the disk soon. */
   sync(): void {
-    this.#writer?.sync(this.#context.onSync)
+    this.#log.sync()
   }
 
   /** Notes how far delivery has come and has everything on the disk. Never throws. */
   close(): void {
     this.rewind()
-    this.#noteCursor(Number.POSITIVE_INFINITY)
+    this.#noteCursor(this.#context.clock.monotonicMs())
     try {
-      this.#writer?.syncNow()
+      this.#log.syncNow()
     } catch (error) {
       this.#problem = messageOf(error)
     }
-    this.#endWriter()
+    this.#log.end()
     this.#publish()
   }
 
@@ -246,48 +260,45 @@ export class Spool {
   }
 
   #write(group: readonly SealedBatch[]): boolean {
-    const { clock, options } = this.#context
-    const nowUs = clock.nowUs()
+    const nowUs = this.#context.clock.nowUs()
     const buffers = group.flatMap((batch) => [encodeRecordHeader(batch, nowUs), batch.body])
     const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
     if (!this.#makeRoom(bytes)) return false
     for (let tries = 1; ; tries++) {
       try {
-        const { segment } = this.#writerFor(bytes)
-        const sizeBefore = segment.size
-        this.#writer!.write(buffers)
-        if (options.fsyncMs === 0) this.#writer!.syncNow()
-        this.#take(segment, group, nowUs, segment.size - sizeBefore)
+        const segment = this.#log.write(buffers, bytes)
+        this.#onStep('spool: written')
+        this.#count(segment, group, nowUs, bytes)
         this.#problem = undefined
         return true
       } catch (error) {
-        this.#endWriter()
-        const isDiskFull = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+        const { code } = error as NodeJS.ErrnoException
+        if (code === undefined) throw error
+        const isDiskFull = code === 'ENOSPC' || code === 'EDQUOT'
         const oldest = this.#oldest()
         if (isDiskFull && tries === 1 && oldest !== undefined) {
-          this.#drop(oldest, 'diskFull')
+          this.#giveUp(oldest, 'diskFull')
           continue
         }
-        const fix = isDiskFull ? 'free space on the disk' : `check the disk and the rights of ${options.directory}`
+        const { directory } = this.#context.options
+        const fix = isDiskFull ? 'free space on the disk' : `check the disk and the rights of ${directory}`
         this.#problem = `the spool cannot be written: ${messageOf(error)}. Fix: ${fix}`
         return false
       }
     }
   }
 
-  #take(segment: Segment, group: readonly SealedBatch[], nowUs: number, bytes: number): void {
-    const counts = this.#counts
-    if (segment.firstAtUs === 0) segment.firstAtUs = nowUs
+  #count(segment: Segment, group: readonly SealedBatch[], nowUs: number, bytes: number): void {
+    const isNew = !this.#segments.includes(segment)
+    if (isNew) {
+      this.#segments.push(segment)
+      segment.firstAtUs = nowUs
+    }
+    this.#ledger.appended(group, nowUs, bytes, isNew ? segment.size - bytes : 0)
     segment.lastAtUs = nowUs
     segment.lastAtMs = this.#context.clock.monotonicMs()
-    if (counts.heldBatches === 0) counts.oldestAtUs = nowUs
-    counts.sizeBytes += bytes
-    counts.appendedBytes += bytes
     for (const batch of group) {
       segment.count(batch, 1)
-      counts.appended += batch.samples
-      counts.held += batch.samples
-      counts.heldBatches++
       if (batch.epoch === this.#context.epoch) this.#view.mark(batch.shard, batch.seq)
     }
   }
@@ -295,38 +306,15 @@ export class Spool {
   /** @returns whether the bound leaves room for so many bytes, after older ones were dropped as needed */
   #makeRoom(bytes: number): boolean {
     const { maxBytes } = this.#context.options
-    while (this.#counts.sizeBytes + bytes > maxBytes) {
+    while (this.#ledger.counts.sizeBytes + bytes > maxBytes) {
       const oldest = this.#oldest()
       if (oldest === undefined) {
         this.#problem = `${bytes} bytes do not fit into a spool of ${maxBytes}. Fix: raise spool.max_bytes`
         return false
       }
-      this.#drop(oldest, 'size')
+      this.#giveUp(oldest, 'size')
     }
     return true
-  }
-
-  #writerFor(bytes: number): SegmentWriter {
-    const { clock, options, shards } = this.#context
-    const nowMs = clock.monotonicMs()
-    const isFull = this.#writer !== undefined && this.#writer.segment.size + bytes > this.#segmentBytes
-    const isOld = this.#writer !== undefined && this.#writer.ageMs(nowMs) > options.maxAgeMs / SEGMENTS_PER_AGE
-    if (isFull || isOld) this.#endWriter()
-    if (this.#writer === undefined) {
-      const segment = new Segment(options.directory, this.#nextNumber, shards)
-      this.#writer = new SegmentWriter(segment, shards, clock.nowUs(), nowMs)
-      this.#nextNumber++
-      this.#segments.push(segment)
-      this.#counts.sizeBytes += segment.size
-    }
-    return this.#writer
-  }
-
-  #endWriter(): void {
-    const segment = this.#writer?.segment
-    this.#writer?.close()
-    this.#writer = undefined
-    if (segment !== undefined) this.#release(segment)
   }
 
   /** The oldest segment that can be dropped: none of which something is just being sent. */
@@ -337,62 +325,47 @@ export class Spool {
   #ageMs({ lastAtUs, lastAtMs }: Segment, nowMs: number): number {
     const { clock, epoch } = this.#context
     const sinceMs = nowMs - lastAtMs
+    // Of this run, or of a time when the clock was not set: the wall clock may have been set since.
     if (lastAtUs >= epoch || lastAtUs < CLOCK_SET_US) return sinceMs
     return Math.max(sinceMs, (clock.nowUs() - lastAtUs) / 1000)
   }
 
-  #drop(segment: Segment, reason: 'size' | 'age' | 'diskFull'): void {
-    if (this.#writer?.segment === segment) this.#endWriter()
-    const batches = segment.unreadBatches
-    this.#giveUp(reason, segment.giveUp(), batches)
+  /** Drops what of the segment is not taken. */
+  #giveUp(segment: Segment, reason: DropReason): void {
+    if (this.#log.isWriting(segment)) this.#log.end()
+    this.#ledger.dropped(segment, reason)
+    if (this.#taken.length === 0) {
+      this.#ledger.moveCursor(segment.number, segment.size)
+      this.#ledger.counts.oldestAtUs = this.#oldest()?.firstAtUs ?? 0
+    }
+    this.#publish()
+    this.#onStep('spool: dropped')
     this.#release(segment)
-    const next = this.#oldest()
-    if (this.#taken.length === 0) this.#counts.oldestAtUs = next?.firstAtUs ?? 0
-  }
-
-  #giveUp(reason: 'size' | 'age' | 'diskFull' | 'corrupt', samples: number, batches: number): void {
-    const name = (
-      { size: 'droppedSize', age: 'droppedAge', diskFull: 'droppedDiskFull', corrupt: 'droppedCorrupt' } as const
-    )[reason]
-    this.#counts[name] += samples
-    this.#counts.held -= samples
-    this.#counts.heldBatches -= batches
   }
 
   #countDamage(segment: Segment, at: number): void {
     if (segment.damagedAt.has(at)) return
     segment.damagedAt.add(at)
-    this.#counts.corruptRecords++
+    this.#ledger.counts.corruptRecords++
   }
 
-  /** Nothing more can be read of it: what it should have had is damaged. */
-  #endOf(segment: Segment): void {
-    const batches = segment.unreadBatches
-    this.#giveUp('corrupt', segment.giveUp(), batches)
-    this.#release(segment)
-  }
-
-  /** Deletes a segment of which nothing is needed any more. */
+  /** Deletes the segment when nothing of it is needed any more. */
   #release(segment: Segment): void {
-    if (!segment.isRead || segment.taken > 0) return
-    const isWritten = this.#writer?.segment === segment
-    // The one that is written to goes as soon as the spool is empty: a hub that is well has none.
-    if (isWritten && (this.#counts.heldBatches > 0 || this.#segments.length > 1)) return
-    if (isWritten) {
-      this.#writer!.close()
-      this.#writer = undefined
-    }
     const index = this.#segments.indexOf(segment)
-    if (index < 0) return
+    if (index < 0 || !segment.isRead || segment.taken > 0) return
+    if (this.#log.isWriting(segment)) {
+      // It goes as soon as the spool is empty: that of a hub that is well has no files.
+      if (this.#ledger.counts.heldBatches > 0) return
+      this.#log.end()
+    }
     this.#segments.splice(index, 1)
-    this.#counts.sizeBytes -= segment.size
+    this.#ledger.deleted(segment)
     this.#reader.forget(segment)
     segment.delete()
   }
 
   #noteCursor(nowMs: number): void {
-    const { cursorSegment: segment, cursorOffset: offset } = this.#counts
-    if (segment === 0 || nowMs - this.#cursorAtMs < CURSOR_INTERVAL_MS) return
+    const { cursorSegment: segment, cursorOffset: offset } = this.#ledger.counts
     this.#cursorAtMs = nowMs
     if (this.#segments.some(({ number }) => number === segment)) {
       writeCursor(this.#context.options.directory, { segment, offset })
@@ -400,8 +373,6 @@ export class Spool {
   }
 
   #publish(): void {
-    this.#counts.segments = this.#segments.length
-    if (this.#counts.heldBatches === 0) this.#counts.oldestAtUs = 0
-    this.#view.write(this.#counts)
+    this.#ledger.publish(this.#segments.length)
   }
 }
