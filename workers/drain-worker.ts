@@ -1,22 +1,24 @@
 /** Entry of a drain worker: everything is told by `workerData` and messages, see `protocol/drain-messages`. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { toPortableError } from '#core/errors/telemetry-error'
+import { messageOf, toPortableError } from '#core/errors/telemetry-error'
 import { SealJournal } from '#core/journal/seal-journal'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
 import { CircuitBreaker } from '#core/policy/circuit-breaker'
 import type { DrainStatus, DrainWorkerData, FromDrainWorker, ToDrainWorker } from '#core/protocol/drain-messages'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { systemClock } from '#core/time/clock'
+import type { RollBack } from './drain/append-window.js'
 import { DrainLoop } from './drain/drain-loop.js'
 import type { Outlet } from './drain/outlet.js'
 import { loadOpener, type OutletOpener } from './drain/outlet-opener.js'
 import { SeriesCatalogue } from './drain/series-catalogue.js'
 import { Signal } from './drain/signal.js'
+import { SpooledStore } from './drain/spooled-store.js'
 
 /** Encoding a histogram and adding it up takes both threads some milliseconds. */
 const PROGRESS_INTERVAL_MS = 1000
-/** One second and a half at most before a store that is back is noticed: waits are jittered below the bound. */
-const BACKOFF = { baseMs: 50, maxMs: 3000 }
+/** A second and a half at most before a store that is back is noticed. */
+const BACKOFF = { baseMs: 50, maxMs: 1500 }
 const FAILURES_TO_OPEN = 3
 
 const data = workerData as DrainWorkerData
@@ -28,14 +30,15 @@ const ring = new RingConsumer(data.ring)
 const journal = new SealJournal(data.journal)
 const catalogue = new SeriesCatalogue(journal.shards, data.series)
 const latency = new LatencyRecorder()
-const breaker = new CircuitBreaker({
-  failuresToOpen: FAILURES_TO_OPEN,
-  backoff: BACKOFF,
-  nowMs: systemClock.monotonicMs,
-})
+const newBreaker = () =>
+  new CircuitBreaker({ failuresToOpen: FAILURES_TO_OPEN, backoff: BACKOFF, nowMs: systemClock.monotonicMs })
+const breaker = newBreaker()
 const stopped = new Signal()
 let isStopping = false
 let loop: DrainLoop | undefined
+let spooled: SpooledStore | undefined
+/** Why there is none. */
+let spoolProblem: string | undefined
 /** While the store is not open. */
 let opening: DrainStatus | undefined
 
@@ -56,7 +59,7 @@ async function work(): Promise<void> {
   const opener = await loadOpener(data, catalogue, ring.capacity)
   send({ kind: 'ready' })
   const timer = setInterval(() => report(false), PROGRESS_INTERVAL_MS)
-  const outlet = await openOutlet(opener)
+  const outlet = (await openSpool(opener)) ?? (await openOutlet(opener))
   if (outlet !== undefined) {
     loop = new DrainLoop({
       ring,
@@ -69,7 +72,7 @@ async function work(): Promise<void> {
       capacity: opener.capacity,
       ...data.batch,
       onStoreChange: () => report(true),
-      onRollBack: (rollBack) => send({ kind: 'rolled-back', ...rollBack }),
+      onRollBack,
     })
     report(true)
     if (isStopping) loop.drainAndStop()
@@ -80,6 +83,41 @@ async function work(): Promise<void> {
   report(true)
   send({ kind: 'stopped' })
   port.close()
+}
+
+/** The outlet with a spool before the store; `undefined` without one, and for a spool that cannot be opened. */
+async function openSpool(opener: OutletOpener): Promise<Outlet | undefined> {
+  if (data.spool === undefined || opener.stream === undefined) return undefined
+  const { openStore, outletTo } = opener.stream
+  const { producer, epoch, spool } = data
+  try {
+    spooled = await SpooledStore.open({
+      options: spool,
+      producer,
+      epoch,
+      journal,
+      openStore,
+      breaker: newBreaker(),
+      latency,
+      clock: systemClock,
+      onChange: () => report(true),
+      onRollBack,
+      onRepair: (repair) => send({ kind: 'repaired', ...repair }),
+      // Ends the thread: another one goes on where this one was.
+      onFailure: (error) =>
+        setImmediate(() => {
+          throw error
+        }),
+    })
+    return outletTo(spooled.store)
+  } catch (error) {
+    spoolProblem = messageOf(error)
+    return undefined
+  }
+}
+
+function onRollBack(rollBack: RollBack): void {
+  send({ kind: 'rolled-back', ...rollBack })
 }
 
 /** Tries until the store opens; `undefined` when told to stop meanwhile with nothing to store. */
@@ -99,6 +137,7 @@ async function openOutlet(opener: OutletOpener): Promise<Outlet | undefined> {
         breakerOpenings: breaker.openings,
         batchesRetried: 0,
         lastError,
+        ...(spoolProblem !== undefined && { spoolProblem }),
       }
       report(true)
       while (!breaker.mayTry()) await stopped.next(breaker.waitMs)
@@ -108,7 +147,22 @@ async function openOutlet(opener: OutletOpener): Promise<Outlet | undefined> {
 
 function report(isDue: boolean): void {
   const latencyHistogram = latency.take()
+  const fsyncHistogram = spooled?.syncs.take()
+  const status = statusNow()
+  const isNews = isDue || latencyHistogram !== undefined || fsyncHistogram !== undefined || !status?.storeUp
+  if (status === undefined || !isNews) return
+  send({
+    kind: 'progress',
+    status,
+    ...(latencyHistogram !== undefined && { latencyHistogram }),
+    ...(fsyncHistogram !== undefined && { fsyncHistogram }),
+  })
+}
+
+/** With a spool, the store's state is the link's: the loop only knows whether its batches were taken. */
+function statusNow(): DrainStatus | undefined {
   const status = loop?.status ?? opening
-  if (status === undefined || (!isDue && latencyHistogram === undefined && status.storeUp)) return
-  send({ kind: 'progress', status, ...(latencyHistogram !== undefined && { latencyHistogram }) })
+  if (spooled === undefined) return status && { ...status, ...(spoolProblem !== undefined && { spoolProblem }) }
+  const ofLink = spooled.status
+  return { ...ofLink, batchesRetried: ofLink.batchesRetried + (status?.batchesRetried ?? 0) }
 }

@@ -25,11 +25,13 @@ export const JOURNAL_TOTALS = [
   'closedByBytes',
   'closedByAge',
   'closedByStop',
+  'samplesSpooled',
+  'batchesSpooled',
 ] as const
 
 /**
  * `samplesDelivered`: the store has them. `samplesRolledBack`: the store had them and then went back in time, further
- * than the worker held. Batches are counted by their last outcome, and by what closed them.
+ * than the worker held. `samplesSpooled`: they were written to the spool instead, which counts what becomes of them. Batches are counted by their last outcome, and by what closed them.
  */
 export type JournalTotals = Record<(typeof JOURNAL_TOTALS)[number], number>
 
@@ -183,7 +185,8 @@ export class SealJournal {
       this.#views.history[shard][seq % HISTORY] = deliveredAfter[shard]
     }
     this.#onStep('settle: history written')
-    const sums = { ...added, samplesDelivered: delivered - rolledBack, samplesRolledBack: rolledBack }
+    const samplesDelivered = delivered - added.samplesSpooled - rolledBack
+    const sums = { ...added, samplesDelivered, samplesRolledBack: rolledBack }
     const from = (settled & 1) * TOTALS_WORDS
     const to = (next & 1) * TOTALS_WORDS
     for (let word = 0; word < JOURNAL_TOTALS.length; word++) {
@@ -194,6 +197,19 @@ export class SealJournal {
     this.#onStep('settle: totals written')
     // ORDER J2, J3: history and totals are written; the ring is released later.
     Atomics.store(this.#views.control, SETTLED, next)
+  }
+
+  /** Batches of a shard that are settled, oldest first, as far back as their samples are known: 2048 at most. */
+  settledBatches(shard: number): { seq: number; samples: number }[] {
+    const { seqAfter } = this.#entry(this.#settled - 1)
+    const last = seqAfter[shard]
+    const history = this.#views.history[shard]
+    const batches: { seq: number; samples: number }[] = []
+    for (let seq = Math.max(1, last - HISTORY / 2 + 1); seq <= last; seq++) {
+      const before = seq === 1 ? 0 : history[(seq - 1) % HISTORY]
+      batches.push({ seq, samples: history[seq % HISTORY] - before })
+    }
+    return batches
   }
 
   /**

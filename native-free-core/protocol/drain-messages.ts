@@ -23,6 +23,26 @@ export interface DrainWorkerData {
     /** Chunks that are sent and not yet confirmed; as the journal was made for. */
     maxInFlight: number
   }
+  /** Where batches wait while the store takes none; absent: in the ring. Only for `mode: stream`. */
+  spool?: SpoolOptions
+}
+
+/** One drain worker's spool. */
+export interface SpoolOptions {
+  /** Of this worker alone. */
+  directory: string
+  /** Shared memory of its counts, see `journal/spool-counts`. */
+  counts: SharedArrayBuffer
+  /** Bound of the files. */
+  maxBytes: number
+  /** A segment whose newest batch is older is dropped. */
+  maxAgeMs: number
+  /** How long written batches may wait for the disk; 0: not at all. */
+  fsyncMs: number
+  /** Part of the bytes under way that replay leaves to live batches while there are any, 0..0.95. */
+  liveShare: number
+  /** Delivered batches are kept in memory, to be sent again to a store that went back in time. */
+  keep: { bytes: number; ageMs: number }
 }
 
 /** Sealed batches into the stream that the locator's module opens. */
@@ -55,6 +75,8 @@ export interface DrainStatus {
   batchesRetried: number
   /** Why the store is not up, or why it was not before. */
   lastError?: StoreError
+  /** Why the spool takes nothing, in words; samples wait in the ring then. */
+  spoolProblem?: string
 }
 
 export interface StoreError extends PortableError {
@@ -71,8 +93,12 @@ export type FromDrainWorker =
       status: DrainStatus
       /** Reading to stored, see `LatencyRecorder.take`: since the last progress. */
       latencyHistogram?: string
+      /** How long flushes of the spool to the disk took, in the same form. */
+      fsyncHistogram?: string
     }
   /** Samples that the store had lost, see `JournalTotals.samplesRolledBack`. */
   | { kind: 'rolled-back'; shard: number; highWaterSeq: number; samples: number; batchId: string }
+  /** A store that went back in time was given again what was kept. */
+  | { kind: 'repaired'; shard: number; highWaterSeq: number; batches: number; samples: number }
   /** All is stored; the worker ends. */
   | { kind: 'stopped' }

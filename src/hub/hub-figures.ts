@@ -1,4 +1,6 @@
+import type { BreakerState } from '#core/policy/circuit-breaker'
 import type { PressureLevel } from '#core/policy/pressure'
+import type { SpoolFigures } from './spool/spool-watch.js'
 
 /** What the hub says of itself at one moment: the one source of REST bodies, metrics and the terminal's lines. */
 export interface HubFigures {
@@ -25,23 +27,34 @@ export interface HubFigures {
   isStoreUp: boolean
   /** What the processors last said of their backlog. */
   pressure: PressureLevel
+  /** The gravest of the drain workers' circuit breakers. */
+  breaker: BreakerState
+  /** `undefined`: there is none, or it cannot be used. */
+  spool: SpoolFigures | undefined
   /** What an operator should know, in words; `undefined` when all is well. */
   problem: string | undefined
   /** Input that gave no sample, by device and reason. */
   rejected: readonly { device: string; reason: string; count: number }[]
 }
 
-/** In samples; `accepted = delivered + inFlight + dropped` at every moment, see {@link imbalanceOf}. */
+/**
+ * In samples; `accepted + recovered = delivered + spooled + inFlight + dropped` at every moment, see
+ * {@link imbalanceOf}.
+ */
 export interface HubLedger {
   /** Taken from drivers, whether or not the ring had room. */
   accepted: number
+  /** Found in the spool, left by an earlier run. */
+  recovered: number
   delivered: number
+  /** On this machine's disk, to be delivered. */
+  spooled: number
   inFlight: number
   dropped: number
   droppedBy: Readonly<Record<string, number>>
 }
 
 /** 0 when every accepted sample is accounted for. */
-export function imbalanceOf({ accepted, delivered, inFlight, dropped }: HubLedger): number {
-  return accepted - delivered - inFlight - dropped
+export function imbalanceOf({ accepted, recovered, delivered, spooled, inFlight, dropped }: HubLedger): number {
+  return accepted + recovered - delivered - spooled - inFlight - dropped
 }

@@ -12,6 +12,8 @@ import type { DrainSupervisor } from './drain/drain-supervisor.js'
 import type { Gateway } from './gateway.js'
 import { type HubFigures, imbalanceOf } from './hub-figures.js'
 import type { SeriesRegistry } from './intake/series-registry.js'
+import { spoolMetrics } from './spool/spool-metrics.js'
+import type { SpoolFigures } from './spool/spool-watch.js'
 
 export interface HubMetricsContext {
   figures(): HubFigures
@@ -19,6 +21,8 @@ export interface HubMetricsContext {
   supervisor: DrainSupervisor
   registry: SeriesRegistry
   latency: LatencyRecorder
+  /** Absent: there is none. */
+  spool: { figures(): SpoolFigures; fsync: LatencyRecorder } | undefined
   /** `redis`, `redis-list` or `embedded`. */
   sink: string
   /** Wall time of the start, seconds. */
@@ -39,6 +43,7 @@ export function createHubMetrics(context: HubMetricsContext) {
     ...batchMetrics(context),
     ...sinkMetrics(context),
     ...pressureMetrics(context),
+    ...(context.spool === undefined ? [] : spoolMetrics(() => context.spool!.figures(), context.spool.fsync)),
   ])
 }
 
@@ -77,7 +82,7 @@ function ledgerMetrics({ figures, latency }: HubMetricsContext): Definitions {
     {
       ...gauge(
         'hub_ledger_imbalance_samples',
-        'Accepted - delivered - in flight - dropped: 0 unless the hub is wrong.',
+        'Accepted + recovered - delivered - spooled - in flight - dropped: 0 unless the hub is wrong.',
       ),
       read: () => imbalanceOf(figures().ledger),
     },

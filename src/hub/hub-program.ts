@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
 import { messageOf } from '#core/errors/telemetry-error'
+import { droppedOf } from '#core/journal/spool-counts'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
@@ -16,7 +17,7 @@ import type { DeviceTransition } from './devices/device.js'
 import { createDevice } from './devices/device-factory.js'
 import { DrainSupervisor } from './drain/drain-supervisor.js'
 import { Gateway } from './gateway.js'
-import type { HubFigures } from './hub-figures.js'
+import type { HubFigures, HubLedger } from './hub-figures.js'
 import { createHubMetrics } from './hub-metrics.js'
 import { Intake } from './intake/intake.js'
 import { PushedReadings } from './intake/pushed-readings.js'
@@ -24,6 +25,7 @@ import { SeriesRegistry } from './intake/series-registry.js'
 import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
 import { PressureWatch } from './pressure-watch.js'
+import { gravestBreaker, SpoolWatch } from './spool/spool-watch.js'
 
 /** Largest body of `POST /telemetry`: a thousand readings of the usual size. */
 const MAX_BODY_BYTES = 256 * 1024
@@ -51,6 +53,8 @@ export class HubProgram implements Program<HubFigures> {
   readonly #http: HttpServerOptions
   readonly #server: FastifyInstance
   readonly #watch: LedgerWatch
+  readonly #fsync = new LatencyRecorder()
+  readonly #spool: SpoolWatch | undefined
   readonly #startedMs = performance.now()
   #url = ''
   #isStopping = false
@@ -67,15 +71,21 @@ export class HubProgram implements Program<HubFigures> {
       batch: options.batch,
       publish: publishOf(options),
       shards: options.store.shards,
+      spool: options.spool,
       registry,
       clock: systemClock,
       log,
       onLatency: (encoded) => this.#addLatency(encoded),
+      onFsync: (encoded) => this.#fsync.add(encoded),
     })
     this.#ladder = new SheddingLadder(options.backpressure)
     // A list has no processor of ours behind it.
     if (options.publish.mode === 'stream') {
       this.#pressure = new PressureWatch(streamLocator(options.store), this.#ladder, log)
+    }
+    if (options.spool !== undefined && this.#supervisor.hasSpool) {
+      const counts = () => this.#supervisor.totals().spool
+      this.#spool = new SpoolWatch({ settings: options.spool, counts, clock: systemClock, log })
     }
     const rejects = new RateLimitedLog(log, systemClock)
     this.#intake = new Intake({
@@ -101,6 +111,7 @@ export class HubProgram implements Program<HubFigures> {
       supervisor: this.#supervisor,
       registry,
       latency: this.#latency,
+      spool: this.#spool && { figures: this.#spool.figures.bind(this.#spool), fsync: this.#fsync },
       sink: sinkName(options),
       startedAtSeconds: Math.round(performance.timeOrigin / 1000),
     })
@@ -115,7 +126,7 @@ export class HubProgram implements Program<HubFigures> {
       readings: () => (this.#isStopping ? undefined : this.#pushed),
       clock: systemClock,
     })
-    this.#watch = new LedgerWatch(() => this.figures().ledger, log)
+    this.#watch = new LedgerWatch(() => this.#ledger(), log)
   }
 
   get url(): string {
@@ -131,6 +142,7 @@ export class HubProgram implements Program<HubFigures> {
     await this.#supervisor.start()
     this.#watch.start()
     this.#pressure?.start()
+    this.#spool?.start()
     this.#log.info({ url: this.#url, mode: publish.mode, sink: sinkName(this.#options) }, 'the hub runs')
     // Not awaited: a device that takes long to open must not keep the others, or REST, from being seen.
     this.#gateway.start().catch((error) => this.#log.error({ err: error }, messageOf(error)))
@@ -148,31 +160,18 @@ export class HubProgram implements Program<HubFigures> {
     this.#watch.look()
     this.#watch.stop()
     await quiet
+    this.#spool?.stop()
     await this.#server.close()
     this.#log.info({ ledger: this.figures().ledger }, 'the hub has ended')
   }
 
   figures(): HubFigures {
     const totals = this.#supervisor.totals()
-    const { accepted, dropped, thinned, refusedByClass } = this.#intake.totals()
     const { latencyP50Ms, latencyP99Ms, meanLatencyMs } = this.#latencyFigures
     const { rings, isStoreUp, problem } = this.#supervisor
     const sum = (read: (ring: (typeof rings)[number]) => number) => rings.reduce((all, ring) => all + read(ring), 0)
-    const droppedBy = {
-      ring_full: dropped,
-      thinned,
-      refused_by_class: refusedByClass,
-      store_rolled_back: totals.samplesRolledBack,
-      shutdown: totals.abandoned,
-    }
     return {
-      ledger: {
-        accepted,
-        delivered: totals.samplesDelivered,
-        inFlight: totals.inFlight,
-        dropped: Object.values(droppedBy).reduce((sum, samples) => sum + samples, 0),
-        droppedBy,
-      },
+      ledger: this.#ledger(),
       latest: this.#intake.latest(),
       queueDepth: sum(({ lane }) => lane.ring.backlog),
       latencyP50Ms,
@@ -190,11 +189,41 @@ export class HubProgram implements Program<HubFigures> {
       workerRestarts: sum(({ restarts }) => restarts),
       isStoreUp,
       pressure: this.#ladder.level,
+      breaker: gravestBreaker(rings.map(({ status }) => status?.breaker)),
+      spool: this.#spool?.figures(),
       problem,
       rejected: [
         ...this.#intake.rejected(),
         ...this.#pushed.rejects().map(([reason, count]) => ({ device: PUSHED, reason, count })),
       ],
+    }
+  }
+
+  #ledger(): HubLedger {
+    const { accepted, dropped, thinned, refusedByClass } = this.#intake.totals()
+    const { samplesDelivered, samplesSpooled, samplesRolledBack, inFlight, abandoned, spool } =
+      this.#supervisor.totals()
+    const droppedBy = {
+      ring_full: dropped,
+      thinned,
+      refused_by_class: refusedByClass,
+      store_rolled_back: samplesRolledBack + spool.rolledBack,
+      shutdown: abandoned,
+      spool_size: spool.droppedSize,
+      spool_age: spool.droppedAge,
+      spool_corrupt: spool.droppedCorrupt,
+      spool_disk_full: spool.droppedDiskFull,
+    }
+    // What is spooled may be delivered before the ring knows that it was spooled.
+    const held = spool.recovered + samplesSpooled - spool.replayed - droppedOf(spool)
+    return {
+      accepted,
+      recovered: spool.recovered,
+      delivered: samplesDelivered + spool.replayed - spool.rolledBack + Math.min(0, held),
+      spooled: Math.max(0, held),
+      inFlight,
+      dropped: Object.values(droppedBy).reduce((sum, count) => sum + count, 0),
+      droppedBy,
     }
   }
 

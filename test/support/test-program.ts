@@ -1,5 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { ToParent } from '#src/host/parent-channel'
 import type { HubFigures } from '#src/hub/hub-figures'
 import type { ProcessorFigures } from '#src/processor/processor-figures'
@@ -101,8 +105,12 @@ export class TestProgram<Figures> {
   }
 }
 
+/** The hub, with a spool of its own that goes with it unless `SPOOL_DIR` names one. */
 export function runHub(args: readonly string[], env: Readonly<Record<string, string>> = {}): TestProgram<HubFigures> {
-  return new TestProgram('hub.js', ['--port', '0', ...args], env)
+  const spool = join(tmpdir(), `telemetryhub-spool-${randomUUID()}`)
+  const hub = new TestProgram<HubFigures>('hub.js', ['--port', '0', ...args], { SPOOL_DIR: spool, ...env })
+  void hub.ended().then(() => rm(spool, { recursive: true, force: true }))
+  return hub
 }
 
 export function runProcessor(

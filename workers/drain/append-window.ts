@@ -3,8 +3,7 @@ import type { SealJournal } from '#core/journal/seal-journal'
 import type { SampleColumns } from '#core/model/columns'
 import type { CloseReason } from '#core/policy/flush-policy'
 import type { StoreError } from '#core/protocol/drain-messages'
-import type { AppendOutcome } from '#core/transport/batch-stream'
-import type { Outlet, Parcel } from './outlet.js'
+import type { Outlet, OutletOutcome, Parcel } from './outlet.js'
 
 /** A sealed chunk on its way to the store. */
 export interface Chunk {
@@ -14,7 +13,7 @@ export interface Chunk {
   readonly reason: CloseReason
   readonly parcels: readonly Parcel[]
   /** By parcel; `undefined`: not known to be stored. */
-  readonly outcomes: ('stored' | 'duplicate' | undefined)[]
+  readonly outcomes: ('stored' | 'duplicate' | 'spooled' | undefined)[]
 }
 
 /** The store lost what it had confirmed. */
@@ -129,7 +128,7 @@ export class AppendWindow {
     void outlet
       .append(parcels)
       // The contract is that nothing is thrown; what is thrown all the same tells nothing of what was stored.
-      .catch((error): AppendOutcome[] => parcels.map(() => ({ kind: 'unavailable', message: messageOf(error) })))
+      .catch((error): OutletOutcome[] => parcels.map(() => ({ kind: 'unavailable', message: messageOf(error) })))
       .then((outcomes) => {
         this.#calls--
         let isStored = true
@@ -142,11 +141,12 @@ export class AppendWindow {
       })
   }
 
-  #take(chunk: Chunk, index: number, outcome: AppendOutcome): boolean {
+  #take(chunk: Chunk, index: number, outcome: OutletOutcome): boolean {
     const parcel = chunk.parcels[index]
     switch (outcome.kind) {
       case 'stored':
       case 'duplicate':
+      case 'spooled':
         chunk.outcomes[index] = outcome.kind
         return true
       case 'gap':

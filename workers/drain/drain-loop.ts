@@ -197,7 +197,7 @@ export class DrainLoop {
       journal.settle(chunk.parcels, countsOf(chunk))
       this.#onStep('settled')
       ring.release(chunk.columns.count)
-      this.#recordLatency(chunk.columns)
+      if (!chunk.outcomes.includes('spooled')) this.#recordLatency(chunk.columns)
       this.#spare.push(chunk.columns)
       this.#onStep('released')
     }
@@ -264,7 +264,7 @@ export class DrainLoop {
 }
 
 function countsOf({ parcels, outcomes, reason }: Chunk) {
-  const counts = { batchesStored: 0, batchesDuplicate: 0, bytesStored: 0 }
+  const counts = { batchesStored: 0, batchesDuplicate: 0, bytesStored: 0, batchesSpooled: 0, samplesSpooled: 0 }
   const closed = { closedBySamples: 0, closedByBytes: 0, closedByAge: 0, closedByStop: 0 }
   const names = {
     samples: 'closedBySamples',
@@ -273,10 +273,13 @@ function countsOf({ parcels, outcomes, reason }: Chunk) {
     stop: 'closedByStop',
   } as const
   for (let index = 0; index < parcels.length; index++) {
-    const { bytes, closedBy = reason } = parcels[index]
+    const { bytes, samples, closedBy = reason } = parcels[index]
     if (outcomes[index] === 'stored') {
       counts.batchesStored++
       counts.bytesStored += bytes
+    } else if (outcomes[index] === 'spooled') {
+      counts.batchesSpooled++
+      counts.samplesSpooled += samples
     } else counts.batchesDuplicate++
     closed[names[closedBy]]++
   }

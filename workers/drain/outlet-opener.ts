@@ -1,9 +1,9 @@
 import type { DrainWorkerData } from '#core/protocol/drain-messages'
-import type { StreamModule } from '#core/transport/batch-stream'
+import type { BatchProducer, StreamModule } from '#core/transport/batch-stream'
 import { openListOutlet } from './list-outlet.js'
 import type { Outlet } from './outlet.js'
 import type { SeriesCatalogue } from './series-catalogue.js'
-import { StreamOutlet } from './stream-outlet.js'
+import { type BatchStore, StreamOutlet } from './stream-outlet.js'
 
 /** A reading of so many samples always fits one chunk whole, in list mode. */
 const MAX_READING_SAMPLES = 4096
@@ -16,6 +16,12 @@ export interface OutletOpener {
   readonly capacity: number
   /** @throws TLM_STREAM_UNAVAILABLE, TLM_STREAM_MISCONFIGURED */
   open(): Promise<Outlet>
+  /** The parts of {@link open}, for a spool to go between; `undefined` in list mode. */
+  readonly stream?: {
+    /** @throws TLM_STREAM_UNAVAILABLE, TLM_STREAM_MISCONFIGURED */
+    openStore(): Promise<BatchProducer>
+    outletTo(store: BatchStore): Outlet
+  }
 }
 
 /**
@@ -38,11 +44,8 @@ export async function loadOpener(
   const { maxSamples, maxBytes } = batch
   // Under load a chunk fills a batch of every shard, but leaves room in the ring for others in flight.
   const capacity = Math.max(maxSamples, Math.min(maxSamples * catalogue.shards, slots / 4, MAX_CHUNK_SAMPLES))
-  return {
-    capacity,
-    open: async () => {
-      const store = await openBatchProducer(options)
-      return new StreamOutlet({ store, catalogue, producer, epoch, maxSamples, maxBytes, capacity })
-    },
-  }
+  const openStore = () => openBatchProducer(options)
+  const outletTo = (store: BatchStore) =>
+    new StreamOutlet({ store, catalogue, producer, epoch, maxSamples, maxBytes, capacity })
+  return { capacity, open: async () => outletTo(await openStore()), stream: { openStore, outletTo } }
 }

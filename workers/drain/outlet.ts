@@ -14,6 +14,9 @@ export interface Parcel {
   readonly closedBy?: 'samples' | 'bytes' | undefined
 }
 
+/** What became of a parcel; `spooled`: it is on this machine's disk and goes to the store later, in order. */
+export type OutletOutcome = AppendOutcome | { kind: 'spooled' }
+
 /** Where a drain worker's chunks go. Thread: the drain worker's. */
 export interface Outlet<P extends Parcel = Parcel> {
   /** Shards that parcels are numbered in, 1..64. */
@@ -32,7 +35,7 @@ export interface Outlet<P extends Parcel = Parcel> {
    */
   cut(columns: SampleColumns, seqs: Float64Array): P[]
   /** As `BatchProducer.append`. */
-  append(parcels: readonly P[]): Promise<AppendOutcome[]>
+  append(parcels: readonly P[]): Promise<OutletOutcome[]>
   /** Correlation id for logs. */
   idOf(parcel: P): string
   close(): Promise<void>

@@ -2,16 +2,23 @@ import { BatchEncoder } from '#core/codec/batch-codec'
 import { batchId } from '#core/model/batch'
 import type { SampleColumns } from '#core/model/columns'
 import type { Priority } from '#core/model/priority'
-import type { AppendOutcome, BatchProducer, SealedBatch } from '#core/transport/batch-stream'
-import type { Outlet, Parcel } from './outlet.js'
+import type { SealedBatch } from '#core/transport/batch-stream'
+import type { Outlet, OutletOutcome, Parcel } from './outlet.js'
 import { RowSorter } from './row-sorter.js'
 import type { SeriesCatalogue } from './series-catalogue.js'
 
 /** A sealed batch as a parcel. */
 export type BatchParcel = SealedBatch & Parcel
 
+/** A `BatchProducer`, or one with a spool before it. */
+export interface BatchStore {
+  readonly shards: number
+  append(batches: readonly SealedBatch[]): Promise<OutletOutcome[]>
+  close(): Promise<void>
+}
+
 export interface StreamOutletOptions {
-  store: BatchProducer
+  store: BatchStore
   catalogue: SeriesCatalogue
   producer: string
   epoch: number
@@ -23,7 +30,7 @@ export interface StreamOutletOptions {
   capacity: number
 }
 
-/** Cuts chunks into sealed batches by shard and priority, for a {@link BatchProducer}. */
+/** Cuts chunks into sealed batches by shard and priority, for a {@link BatchStore}. */
 export class StreamOutlet implements Outlet<BatchParcel> {
   readonly shards: number
   readonly #options: StreamOutletOptions
@@ -68,7 +75,7 @@ export class StreamOutlet implements Outlet<BatchParcel> {
     return parcels
   }
 
-  append(parcels: readonly BatchParcel[]): Promise<AppendOutcome[]> {
+  append(parcels: readonly BatchParcel[]): Promise<OutletOutcome[]> {
     return this.#options.store.append(parcels)
   }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Gateway } from '../gateway.js'
 import type { HubFigures } from '../hub-figures.js'
+import type { SpoolFigures } from '../spool/spool-watch.js'
 
 export interface GatewayRoutesContext {
   gateway: Gateway
@@ -14,9 +15,10 @@ export function addGatewayRoutes(server: FastifyInstance, { gateway, metrics, fi
   server.get('/status', async () => statusBody(gateway, figures()))
 
   server.get('/health', async (_, reply) => {
-    const { problem, ledger } = figures()
+    const { problem, ledger, breaker, spool } = figures()
     const status = problem === undefined ? 'ok' : 'degraded'
-    return reply.code(problem === undefined ? 200 : 503).send({ status, problem, in_flight: ledger.inFlight })
+    const body = { status, problem, in_flight: ledger.inFlight, breaker, spool: spool && spoolBody(spool) }
+    return reply.code(problem === undefined ? 200 : 503).send(body)
   })
 
   server.get('/metrics', async (request, reply) => {
@@ -46,7 +48,19 @@ export function addGatewayRoutes(server: FastifyInstance, { gateway, metrics, fi
   })
 }
 
-function statusBody(gateway: Gateway, { ledger, latest, batches, workers }: HubFigures) {
+/** `full_in_seconds` is absent while no rate is measured. */
+function spoolBody({ summary, samples, sizeBytes, limitBytes, oldestAtSeconds, timeToFullSeconds }: SpoolFigures) {
+  return {
+    summary,
+    samples,
+    bytes: sizeBytes,
+    limit_bytes: limitBytes,
+    oldest: oldestAtSeconds === undefined ? null : new Date(oldestAtSeconds * 1000).toISOString(),
+    full_in_seconds: timeToFullSeconds === undefined ? undefined : Math.floor(timeToFullSeconds),
+  }
+}
+
+function statusBody(gateway: Gateway, { ledger, latest, batches, workers, breaker, spool }: HubFigures) {
   return {
     state: gateway.state,
     latest_sample: latest ? { seq: latest.sequence, value: latest.value, unit: latest.unit } : null,
@@ -57,6 +71,8 @@ function statusBody(gateway: Gateway, { ledger, latest, batches, workers }: HubF
       pool_jobs_queued: batches.inFlight,
       pool_num_threads: workers,
     },
+    breaker,
+    spool: spool && spoolBody(spool),
     devices: gateway.devices.map((device) => {
       const { name, state, reason, consecutiveFailures } = device.snapshot()
       return { name, state, reason, consecutive_failures: consecutiveFailures }

@@ -18,6 +18,7 @@ import {
 } from '../../host/store-options.js'
 import { SIM_DEFAULTS } from '../drivers/sim/sim-options.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
+import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
 import { type DeviceConfig, deviceSchema } from './driver-schemas.js'
 
 /** What is done with each class at one level of pressure. */
@@ -61,6 +62,7 @@ const hubSchema = z.strictObject({
       in_flight: integer(1, 64).default(8),
     })
     .prefault({}),
+  spool: spoolSchema,
   overflow: oneOf('refuse-newest', 'slow-driver').default('refuse-newest'),
   backpressure: z
     .strictObject({ amber: stepsSchema, red: stepsSchema, keep_one_in: integer(2, 10_000).default(10) })
@@ -81,6 +83,7 @@ const HUB_SPEC: ProgramSpec<typeof hubSchema> = {
     { name: 'NUM_WORKERS', path: ['ring', 'workers'] },
     { name: 'HUB_PORT', path: ['http', 'port'] },
     { name: 'HUB_ID', path: ['gateway', 'id'] },
+    { name: 'SPOOL_DIR', path: ['spool', 'dir'] },
     { name: 'SAMPLING_INTERVAL_MS', path: ['gateway', 'sampling_interval_ms'] },
   ],
   iniAliases: {
@@ -96,6 +99,8 @@ export interface HubOptions {
   publish: { mode: 'stream' } | { mode: 'list'; taskType: string }
   ring: { slots: number; rawBytes: number; workers: number }
   batch: { maxSamples: number; maxBytes: number; maxAgeMs: number; maxInFlight: number }
+  /** Absent: without. Only batches to Redis are spooled: the embedded store is on this disk itself. */
+  spool: SpoolSettings | undefined
   overflow: 'refuse-newest' | 'slow-driver'
   backpressure: SheddingOptions
   maxSeries: number
@@ -125,6 +130,7 @@ function resolve(raw: z.output<typeof hubSchema>): HubOptions {
   }
   const isList = raw.redis.mode === 'list' && store.kind === 'redis'
   if (raw.redis.mode === 'list' && !isList) notes.push('redis.mode list needs Redis: batches go to the embedded store')
+  const hasSpool = store.kind === 'redis' && !isList && raw.gateway.local_storage && raw.spool.enabled
   return {
     id: raw.gateway.id ?? hostname().slice(0, 64),
     store,
@@ -136,6 +142,7 @@ function resolve(raw: z.output<typeof hubSchema>): HubOptions {
       maxAgeMs: raw.batch.max_age_ms,
       maxInFlight: raw.batch.in_flight,
     },
+    spool: hasSpool ? spoolSettings(raw.spool, raw.store.directory) : undefined,
     overflow: raw.overflow,
     backpressure: {
       amber: raw.backpressure.amber,

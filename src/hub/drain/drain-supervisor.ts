@@ -1,12 +1,15 @@
 import { Worker } from 'node:worker_threads'
 import { JOURNAL_TOTALS, type JournalTotals } from '#core/journal/seal-journal'
+import { SPOOL_COUNTS, type SpoolCounts } from '#core/journal/spool-counts'
 import type { Service } from '#core/lifecycle/service'
 import type { DrainWorkerData } from '#core/protocol/drain-messages'
 import type { Clock } from '#core/time/clock'
 import type { Logger } from '../../host/logger.js'
 import { RateLimitedLog } from '../../host/rate-limited-log.js'
 import type { SeriesRegistry } from '../intake/series-registry.js'
-import { RingDrain, type SpawnDrainWorker } from './ring-drain.js'
+import { type PreparedSpool, prepareSpool } from '../spool/spool-directory.js'
+import type { SpoolSettings } from '../spool/spool-settings.js'
+import { RingDrain, type RingTotals, type SpawnDrainWorker } from './ring-drain.js'
 
 export interface DrainSupervisorOptions {
   /** Name of the hub in batch ids. */
@@ -18,10 +21,14 @@ export interface DrainSupervisorOptions {
   publish: DrainWorkerData['publish']
   /** Shards of the stream. */
   shards: number
+  /** Absent: batches wait in the rings when the store takes none. Only for `mode: stream`. */
+  spool?: SpoolSettings | undefined
   registry: SeriesRegistry
   clock: Clock
   log: Logger
   onLatency: (encoded: string) => void
+  /** Encoded histograms of the time that flushes of the spool took. */
+  onFsync?: (encoded: string) => void
   /** Starts the thread; default: the real one. */
   spawn?: SpawnDrainWorker
 }
@@ -33,18 +40,29 @@ const OPEN_PATIENCE_MS = 1500
 export class DrainSupervisor implements Service {
   readonly rings: readonly RingDrain[]
   readonly #registry: SeriesRegistry
+  readonly #spool: PreparedSpool | undefined
   #isAnnouncing = false
 
   constructor(options: DrainSupervisorOptions) {
-    const { hubId, workers, ring, batch, publish, registry, clock, log, onLatency, spawn = spawnDrainWorker } = options
+    const { hubId, ring, batch, publish, registry, clock, log, onLatency, spawn = spawnDrainWorker } = options
+    const { onFsync = () => {} } = options
     const epoch = clock.nowUs()
     const shards = publish.mode === 'list' ? 1 : options.shards
     const rateLimited = new RateLimitedLog(log, clock)
     const series = () => registry.descriptors
     this.#registry = registry
+    this.#spool = spoolOf(options)
+    const workers = this.#spool?.kind === 'ready' ? this.#spool.lanes : options.workers
+    if (this.#spool?.kind === 'unusable') log.error({ problem: this.#spool.problem }, 'the hub runs without a spool')
+    if (workers !== options.workers) {
+      const text = 'as many drain workers as filled the spool empty it first: ring.workers applies at a later start'
+      log.warn({ workers, wanted: options.workers }, text)
+    }
     this.rings = Array.from({ length: workers }, (_, index) => {
       const worker = { producer: `${hubId}.r${index}`, epoch, publish, batch }
-      return new RingDrain({ index, ring, shards, worker, series, spawn, clock, log, rateLimited, onLatency })
+      const spool = laneSpool(this.#spool, options.spool, index, workers)
+      const ways = { spawn, clock, log, rateLimited, onLatency, onFsync }
+      return new RingDrain({ index, ring, shards, worker, spool, series, ...ways })
     })
   }
 
@@ -62,15 +80,27 @@ export class DrainSupervisor implements Service {
 
   async stop(deadlineMs: number): Promise<void> {
     await Promise.all(this.rings.map((ring) => ring.stop(deadlineMs)))
+    if (this.#spool?.kind === 'ready') this.#spool.release()
   }
 
   /** Sums over all rings, at one moment as seen by this thread. */
-  totals(): JournalTotals & { inFlight: number; abandoned: number } {
-    const sums = Object.fromEntries([...JOURNAL_TOTALS, 'inFlight', 'abandoned'].map((name) => [name, 0]))
+  totals(): JournalTotals & { inFlight: number; abandoned: number; spool: SpoolCounts } {
+    const sums = zeros([...JOURNAL_TOTALS, 'inFlight', 'abandoned'])
+    const spool = zeros(SPOOL_COUNTS)
+    let oldestAtUs = 0
     for (const ring of this.rings) {
-      for (const [name, value] of Object.entries(ring.totals())) if (name in sums) sums[name] += value
+      const { spool: counts, ...totals } = ring.totals()
+      addTo(sums, totals)
+      if (counts === undefined) continue
+      addTo(spool, counts)
+      if (counts.oldestAtUs > 0) oldestAtUs = Math.min(oldestAtUs || counts.oldestAtUs, counts.oldestAtUs)
     }
-    return sums as ReturnType<RingDrain['totals']>
+    return { ...(sums as Omit<RingTotals, 'spool'>), spool: { ...(spool as SpoolCounts), oldestAtUs } }
+  }
+
+  /** Whether batches are spooled when the store takes none. */
+  get hasSpool(): boolean {
+    return this.#spool?.kind === 'ready'
   }
 
   get isStoreUp(): boolean {
@@ -79,7 +109,10 @@ export class DrainSupervisor implements Service {
 
   /** What is wrong with the first ring that has a problem. */
   get problem(): string | undefined {
-    return this.rings.map(({ problem }) => problem).find((problem) => problem !== undefined)
+    const problem = this.rings.map((ring) => ring.problem).find((one) => one !== undefined)
+    return (
+      problem ?? (this.#spool?.kind === 'unusable' ? `the hub runs without a spool: ${this.#spool.problem}` : undefined)
+    )
   }
 
   /** Drivers intern many series in one go: one message for all of them. */
@@ -91,6 +124,38 @@ export class DrainSupervisor implements Service {
       for (const ring of this.rings) ring.announceSeries()
     })
   }
+}
+
+function spoolOf({ spool, publish, hubId, shards, workers }: DrainSupervisorOptions): PreparedSpool | undefined {
+  if (spool === undefined || publish.mode === 'list') return undefined
+  return prepareSpool({ directory: spool.directory, hubId, shards, lanes: workers })
+}
+
+/** Each worker has its share of the bounds. */
+function laneSpool(
+  prepared: PreparedSpool | undefined,
+  settings: SpoolSettings | undefined,
+  lane: number,
+  lanes: number,
+) {
+  if (prepared?.kind !== 'ready' || settings === undefined) return undefined
+  const { maxBytes, maxAgeMs, fsyncMs, liveShare, keep } = settings
+  return {
+    directory: prepared.laneDirectory(lane),
+    maxBytes: Math.floor(maxBytes / lanes),
+    maxAgeMs,
+    fsyncMs,
+    liveShare,
+    keep: { ...keep, bytes: Math.floor(keep.bytes / lanes) },
+  }
+}
+
+function zeros(names: readonly string[]): Record<string, number> {
+  return Object.fromEntries(names.map((name) => [name, 0]))
+}
+
+function addTo(sums: Record<string, number>, values: Readonly<Record<string, number>>): void {
+  for (const name of Object.keys(sums)) sums[name] += values[name]
 }
 
 function spawnDrainWorker(workerData: DrainWorkerData): Worker {

@@ -2,9 +2,16 @@ import type { Worker } from 'node:worker_threads'
 import { messageOf } from '#core/errors/telemetry-error'
 import { createSealJournal } from '#core/journal/layout'
 import { type JournalTotals, SealJournal } from '#core/journal/seal-journal'
+import { createSpoolCounts, type SpoolCounts, SpoolCountsView } from '#core/journal/spool-counts'
 import type { SeriesDescriptor } from '#core/model/series'
 import { backoffWaitMs } from '#core/policy/backoff'
-import type { DrainStatus, DrainWorkerData, FromDrainWorker, ToDrainWorker } from '#core/protocol/drain-messages'
+import type {
+  DrainStatus,
+  DrainWorkerData,
+  FromDrainWorker,
+  SpoolOptions,
+  ToDrainWorker,
+} from '#core/protocol/drain-messages'
 import { createRing } from '#core/ring/layout'
 import { RingProducer } from '#core/ring/ring-producer'
 import type { Clock } from '#core/time/clock'
@@ -21,6 +28,7 @@ export interface RingDrainOptions {
   /** Shards of the stream; 1 for a list. */
   shards: number
   worker: Pick<DrainWorkerData, 'producer' | 'epoch' | 'publish' | 'batch'>
+  spool: Omit<SpoolOptions, 'counts'> | undefined
   /** All series there are, indexed by id. */
   series: () => readonly SeriesDescriptor[]
   spawn: SpawnDrainWorker
@@ -29,6 +37,16 @@ export interface RingDrainOptions {
   rateLimited: RateLimitedLog
   /** Encoded histograms of the time from reading to stored. */
   onLatency: (encoded: string) => void
+  /** Encoded histograms of the time that flushes of the spool took. */
+  onFsync: (encoded: string) => void
+}
+
+/** What one ring's workers have counted. */
+export interface RingTotals extends JournalTotals {
+  inFlight: number
+  abandoned: number
+  /** `undefined`: there is no spool. */
+  spool: SpoolCounts | undefined
 }
 
 /** A dead worker is replaced after so long. */
@@ -51,6 +69,8 @@ export class RingDrain {
   readonly #ring: SharedArrayBuffer
   readonly #journalMemory: SharedArrayBuffer
   readonly #journal: SealJournal
+  readonly #spool: SpoolOptions | undefined
+  readonly #spoolCounts: SpoolCountsView | undefined
   #worker: Worker | undefined
   #restartTimer: NodeJS.Timeout | undefined
   #seriesSent = 0
@@ -83,14 +103,19 @@ export class RingDrain {
       maxInFlight: options.worker.batch.maxInFlight,
     })
     this.#journal = new SealJournal(this.#journalMemory)
+    if (options.spool !== undefined) {
+      this.#spool = { ...options.spool, counts: createSpoolCounts(options.shards) }
+      this.#spoolCounts = new SpoolCountsView(this.#spool.counts)
+    }
     this.lane = new RingLane(new RingProducer(this.#ring))
   }
 
   /** What was counted, with the samples that are neither counted there nor dropped, all at one moment. */
-  totals(): JournalTotals & { inFlight: number; abandoned: number } {
+  totals(): RingTotals {
     const totals = this.#journal.totals()
+    const spool = this.#spoolCounts?.read()
     const unsettled = (this.lane.ring.position - totals.settledIndex) >>> 0
-    return { ...totals, inFlight: unsettled - this.#abandoned, abandoned: this.#abandoned }
+    return { ...totals, inFlight: unsettled - this.#abandoned, abandoned: this.#abandoned, spool }
   }
 
   get batchesInFlight(): number {
@@ -125,8 +150,11 @@ export class RingDrain {
       return `drain worker ${this.index} cannot start (${this.#failedStarts} tries): ${this.#crash ?? 'no reason given'}`
     }
     if (this.#status === undefined) return 'the store is not open yet: samples wait in the ring'
-    if (this.#status.storeUp) return undefined
-    return `samples wait in the ring: ${this.#status.lastError?.message ?? 'the store cannot be reached'}`
+    const { storeUp, spoolProblem, lastError } = this.#status
+    if (storeUp) return spoolProblem
+    const reason = lastError?.message ?? 'the store cannot be reached'
+    if (spoolProblem !== undefined) return `samples wait in the ring: ${reason}; ${spoolProblem}`
+    return this.#spool === undefined ? `samples wait in the ring: ${reason}` : `samples wait in the spool: ${reason}`
   }
 
   start(): void {
@@ -136,7 +164,13 @@ export class RingDrain {
     this.#seriesSent = known.length
     this.#startedMs = clock.monotonicMs()
     this.#isReady = false
-    const thread = spawn({ ...worker, ring: this.#ring, journal: this.#journalMemory, series: known })
+    const memory = { ring: this.#ring, journal: this.#journalMemory }
+    const thread = spawn({
+      ...worker,
+      ...memory,
+      series: known,
+      ...(this.#spool !== undefined && { spool: this.#spool }),
+    })
     this.#worker = thread
     thread.on('message', (message: FromDrainWorker) => this.#hear(message))
     thread.on('error', (error) => {
@@ -195,8 +229,14 @@ export class RingDrain {
         return
       case 'progress':
         if (message.latencyHistogram !== undefined) this.#options.onLatency(message.latencyHistogram)
+        if (message.fsyncHistogram !== undefined) this.#options.onFsync(message.fsyncHistogram)
         this.#takeStatus(message.status)
         return
+      case 'repaired': {
+        const { kind: _, ...fields } = message
+        this.#options.log.warn({ ring: this.index, ...fields }, 'the store had lost batches, and has them again')
+        return
+      }
       case 'rolled-back': {
         const { kind: _, ...fields } = message
         const text = 'the store lost batches it had confirmed, more than are still held: counted as dropped'
@@ -213,14 +253,18 @@ export class RingDrain {
     this.#status = status
     this.#onOpened()
     const { log, rateLimited } = this.#options
-    const { lastError, breaker } = status
+    const { lastError, breaker, spoolProblem } = status
+    if (spoolProblem !== undefined) {
+      rateLimited.warn(`spool ${this.index}`, { ring: this.index, reason: spoolProblem }, 'the spool is out of use')
+    }
     if (status.storeUp) {
       if (before?.storeUp !== true) log.info({ ring: this.index }, 'the store takes batches')
       return
     }
     const { code, message, batchId } = lastError ?? {}
     const fields = { ring: this.index, code, batchId, breaker, reason: message }
-    rateLimited.warn(`store ${this.index} ${code}`, fields, 'the store takes no batches, samples wait in the ring')
+    const where = this.#spool === undefined || spoolProblem !== undefined ? 'ring' : 'spool'
+    rateLimited.warn(`store ${this.index} ${code}`, fields, `the store takes no batches, samples wait in the ${where}`)
   }
 
   #onExit(code: number): void {

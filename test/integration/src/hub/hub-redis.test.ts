@@ -40,7 +40,7 @@ describe('the hub with Redis', () => {
     const yaml = 'redis: { queue_name: down-first }\ndevices: { sim: { driver: sim, interval_ms: 2, readings: 500 } }\n'
     const hub = runHub(['--config', await config('down.yaml', yaml)], envOf())
     const url = await hub.ready()
-    await hub.reaches('samples wait', ({ ledger, isStoreUp }) => ledger.inFlight === 500 && !isStoreUp)
+    await hub.reaches('samples wait', ({ ledger, isStoreUp }) => ledger.spooled === 500 && !isStoreUp)
     assert.equal((await fetch(`${url}/health`)).status, 503)
     await redis.restart()
     await hub.reaches('all delivered', ({ ledger }) => ledger.delivered === 500)
@@ -69,7 +69,7 @@ describe('the hub with Redis', () => {
     }
     const url = await hub.ready()
     await fetch(`${url}/stop`, { method: 'POST' })
-    await hub.reaches('all delivered', ({ ledger }) => ledger.inFlight === 0)
+    await hub.reaches('all delivered', ({ ledger }) => ledger.inFlight === 0 && ledger.spooled === 0)
     const { ledger } = await hub.stop()
     const stored = await readBack(locatorOf('restarts'))
     // A killed Redis may lose what it has not synchronised to disk: the hub finds that, sends what it holds again and

@@ -205,7 +205,7 @@ describe('REST of the hub', () => {
 
   it('asks to come back later when the rings have no room, and counts drops of devices', async () => {
     const { hub, call } = await hubWith(
-      'ring: { slots: 64 }\nredis: { host: 127.0.0.1, port: 1 }\ndevices: { sim: { driver: sim, interval_ms: 1 } }\n',
+      'ring: { slots: 64 }\nspool: { enabled: false }\nredis: { host: 127.0.0.1, port: 1 }\ndevices: { sim: { driver: sim, interval_ms: 1 } }\n',
     )
     await hub.reaches('the ring is full', ({ ledger, problem }) => ledger.dropped > 10 && /:1/.test(problem ?? ''))
     const reply = await call('POST', '/telemetry', { device_id: 'a', temperature: 20 })

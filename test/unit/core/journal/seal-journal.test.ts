@@ -11,6 +11,8 @@ const NOTHING = {
   closedByBytes: 0,
   closedByAge: 0,
   closedByStop: 0,
+  samplesSpooled: 0,
+  batchesSpooled: 0,
 }
 const START = 2 ** 32 - 20
 
@@ -64,6 +66,8 @@ describe('the seal journal', () => {
       bytesStored: 700,
       closedByAge: 1,
       closedByStop: 1,
+      samplesSpooled: 0,
+      batchesSpooled: 0,
       settledIndex: 5,
     })
     assert.deepEqual(journal.unsettled(), [])

@@ -7,7 +7,8 @@ import { LedgerWatch } from '#src/hub/ledger-watch'
 test('an imbalance that lasts is told once, and again after it was gone', () => {
   const lines: string[] = []
   const log = pino({}, { write: (line: string) => lines.push(line) })
-  const ledger: HubLedger = { accepted: 10, delivered: 8, inFlight: 1, dropped: 0, droppedBy: {} }
+  const counts = { accepted: 10, recovered: 2, delivered: 8, spooled: 2, inFlight: 1, dropped: 0 }
+  const ledger: HubLedger = { ...counts, droppedBy: {} }
   const watch = new LedgerWatch(() => ledger, log)
   watch.look()
   assert.equal(lines.length, 0, 'one look may be a moment in between')

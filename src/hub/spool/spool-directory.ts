@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto'
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf } from '#core/errors/telemetry-error'
+import { SpoolLock } from './spool-lock.js'
+
+/** Of the files' format; see `workers/spool/record-format`. */
+const FORMAT_VERSION = 1
+
+export interface SpoolPlace {
+  /** The directory of all hubs' spools. */
+  directory: string
+  hubId: string
+  shards: number
+  /** Drain workers wanted. */
+  lanes: number
+}
+
+export type PreparedSpool =
+  | {
+      kind: 'ready'
+      /** Drain workers to run: as many as the spool was filled by, as long as something is in it. */
+      lanes: number
+      laneDirectory(lane: number): string
+      /** Another run of the hub may use it. */
+      release(): void
+    }
+  /** The hub runs without it. */
+  | { kind: 'unusable'; problem: string }
+
+interface Format {
+  version?: unknown
+  shards?: unknown
+  lanes?: unknown
+}
+
+/**
+ * Makes a hub's spool ready: its directory, the lock that keeps a second hub of the same id out, and the check that what
+ * is in it fits. Touches no batch. Never throws.
+ *
+ * Which drain worker a device belongs to depends on how many there are. So that samples of a device stay in order, a
+ * spool that is not empty is emptied by as many as filled it.
+ */
+export function prepareSpool({ directory, hubId, shards, lanes }: SpoolPlace): PreparedSpool {
+  const root = join(directory, folderOf(hubId))
+  const laneDirectory = (lane: number) => join(root, `r${lane}`)
+  let lock: SpoolLock | undefined
+  const unusable = (problem: string): PreparedSpool => {
+    lock?.release()
+    return { kind: 'unusable', problem }
+  }
+  try {
+    mkdirSync(root, { recursive: true })
+    accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK)
+    lock = SpoolLock.take(join(root, 'lock'))
+    if (lock === undefined) {
+      return unusable(`${root} is in use by another hub of the id ${hubId}. Fix: give each hub its own gateway.id`)
+    }
+    const path = join(root, 'spool.json')
+    const found = readFormat(path)
+    const wanted = { version: FORMAT_VERSION, shards, lanes }
+    const filled = readdirSync(root).filter((name) => /^r\d+$/.test(name) && hasSegments(join(root, name)))
+    if (filled.length === 0 || found === undefined) {
+      const needed = Math.max(lanes, ...filled.map((name) => Number(name.slice(1)) + 1))
+      writeFormat(path, { ...wanted, lanes: needed })
+      return ready(needed, laneDirectory, lock)
+    }
+    const away = `move ${root} away`
+    if (found.version !== FORMAT_VERSION) {
+      const fix = `Fix: run the version of the hub that wrote it until it is empty, or ${away}`
+      return unusable(`${root} holds batches in format ${String(found.version)}, not ${FORMAT_VERSION}. ${fix}`)
+    }
+    if (found.shards !== shards) {
+      const fix = `Fix: set store.shards to ${String(found.shards)} until they are delivered, or ${away}`
+      return unusable(`${root} holds batches for ${String(found.shards)} shards, not ${shards}. ${fix}`)
+    }
+    return ready(isLaneCount(found.lanes) ? found.lanes : lanes, laneDirectory, lock)
+  } catch (error) {
+    return unusable(
+      `${messageOf(error)}. Fix: make ${directory} a directory that this user can write, or set spool.dir`,
+    )
+  }
+}
+
+function ready(lanes: number, laneDirectory: (lane: number) => string, lock: SpoolLock): PreparedSpool {
+  return { kind: 'ready', lanes, laneDirectory, release: () => lock.release() }
+}
+
+/** A name for files; ids that are none are told apart by a hash. */
+function folderOf(hubId: string): string {
+  if (/^[\w-][\w.-]{0,63}$/.test(hubId)) return hubId
+  const hash = createHash('sha256').update(hubId).digest('hex').slice(0, 8)
+  return `${hubId.replace(/[^\w-]/g, '_').slice(0, 48)}-${hash}`
+}
+
+function hasSegments(directory: string): boolean {
+  return readdirSync(directory).some((name) => name.endsWith('.spool'))
+}
+
+function isLaneCount(lanes: unknown): lanes is number {
+  return Number.isInteger(lanes) && (lanes as number) >= 1 && (lanes as number) <= 16
+}
+
+/** `undefined`: none, or damaged: then the batches speak for themselves. */
+function readFormat(path: string): Format | undefined {
+  try {
+    const content: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    return typeof content === 'object' && content !== null ? content : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whole or not at all. */
+function writeFormat(path: string, format: Format): void {
+  writeFileSync(`${path}.new`, `${JSON.stringify(format)}\n`)
+  renameSync(`${path}.new`, path)
+}
