@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { REST_MS } from './sweep/sweep-case.js'
 
 export type Part = 'storm' | 'sweep' | 'flush'
 
@@ -16,6 +17,8 @@ export interface ChaosOptions {
   points: readonly string[] | undefined
   /** Whether every sample replied to with 202 must outlive the hub that said so. */
   isHubDurable: boolean
+  /** Patience of the sweep with what has to come to rest. Milliseconds. */
+  restMs: number
   isMutations: boolean
   isList: boolean
 }
@@ -26,8 +29,9 @@ export const USAGE = `npm run chaos -- [options]
   --short          about a minute: a short storm and the points that matter most
   --parts A,B      storm, sweep, flush (default storm,sweep)
   --nemeses A,B    only these, in the storm
-  --points A,B     only these, in the sweep
+  --points A,B     only these, in the sweep; of the mutations, those that they judge
   --durable-hub    what a killed hub had only in its memory counts as lost
+  --rest-ms N      patience of the sweep with what has to come to rest (default ${REST_MS})
   --mutations      removes each protection in a copy of dist/ and says whether that is noticed
   --list           nemeses and points`
 
@@ -43,6 +47,7 @@ export function readChaosOptions(argv: readonly string[]): ChaosOptions {
       nemeses: { type: 'string' },
       points: { type: 'string' },
       'durable-hub': { type: 'boolean', default: false },
+      'rest-ms': { type: 'string', default: String(REST_MS) },
       mutations: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
     },
@@ -55,6 +60,7 @@ export function readChaosOptions(argv: readonly string[]): ChaosOptions {
     nemeses: values.nemeses?.split(','),
     points: values.points?.split(','),
     isHubDurable: values['durable-hub'],
+    restMs: number('rest-ms', values['rest-ms'], 1000, 600_000),
     isMutations: values.mutations,
     isList: values.list,
   }

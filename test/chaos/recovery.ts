@@ -33,6 +33,11 @@ export class RecoveryWatch {
     this.#devices = devices
   }
 
+  /** Whether every heal so far was followed by samples of every device. */
+  get isIdle(): boolean {
+    return this.#pending.length === 0
+  }
+
   healed(nemesis: string): void {
     const recovery: Recovery = { nemesis, firstMs: undefined, allMs: undefined, isDisturbed: false }
     this.recoveries.push(recovery)

@@ -25,6 +25,7 @@ export async function runStorm(options: StormOptions, say: (line: string) => voi
   const stage = await Stage.start(load)
   try {
     stage.load.start()
+    if (isStateKept) stage.tasks.start()
     const result = await new Storm(stage, say).run(planStorm(seed, durationMs, kinds), durationMs)
     const restingMs = performance.now()
     const hasRested = await stage.rest(REST_MS)

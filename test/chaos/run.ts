@@ -40,11 +40,11 @@ async function runParts(options: ChaosOptions): Promise<ChaosReport> {
   const cases = chooseCases(options.points ?? (isShort ? SHORT_SWEEP : undefined))
   const report: ChaosReport = {
     seed,
-    command: `npm run chaos -- --seed ${seed} ${process.argv.slice(2).join(' ')}`.trim(),
+    command: commandOf(seed),
     startedAt: new Date().toISOString(),
     versions: versionsOf(redisVersion()),
   }
-  if (isMutations) return { ...report, mutations: await runMutations(say) }
+  if (isMutations) return { ...report, mutations: await runMutations(options.points, say) }
   if (parts.includes('storm')) {
     const durationMs = options.minutes * 60_000
     say(`Storm: seed ${seed}, ${options.minutes} min`)
@@ -58,9 +58,15 @@ async function runParts(options: ChaosOptions): Promise<ChaosReport> {
   }
   if (parts.includes('sweep')) {
     say(`\nSweep: ${cases.length} points`)
-    report.sweep = await sweep(cases, say)
+    report.sweep = await sweep(cases, options.restMs, say)
   }
   return report
+}
+
+/** Repeats this run: with the seed, also when it came from the clock. */
+function commandOf(seed: number): string {
+  const given = process.argv.slice(2)
+  return ['npm run chaos --', ...(given.includes('--seed') ? [] : ['--seed', String(seed)]), ...given].join(' ')
 }
 
 function redisVersion(): string {

@@ -3,6 +3,9 @@
 /** The one channel of every device of the suite. */
 export const CHANNEL = 'number'
 
+/** The device whose readings are pushed as tasks, for `telemetry.store` only. */
+export const PUSHED_DEVICE = 'pushed'
+
 const BEGIN_US = 1_700_000_000_000_000
 const STEP_US = 10_000
 

@@ -9,6 +9,9 @@ import { Tally } from './stage/tally.js'
 /** Effects are read so often: the resolution of recovery times. */
 const LOOK_MS = 50
 
+/** The load goes on for so long at most until the last faults are recovered from. */
+const LAST_RECOVERY_MS = 30_000
+
 export interface StormResult {
   /** Strikes that hit, by nemesis. */
   strikes: Record<string, number>
@@ -34,7 +37,7 @@ export class Storm {
     this.#watch = new RecoveryWatch(stage.journal, stage.effects, stage.devices)
   }
 
-  /** Resolves when all strikes are healed and the duration has passed. */
+  /** Resolves when all strikes are healed, the duration has passed and samples take effect again. */
   async run(plan: readonly Strike[], durationMs: number): Promise<StormResult> {
     this.#startedMs = performance.now()
     const looking = setInterval(() => this.#look(), LOOK_MS)
@@ -47,6 +50,8 @@ export class Storm {
       }
       await Promise.all(this.#turns.values())
       await pause(Math.max(0, this.#startedMs + durationMs - performance.now()))
+      const untilMs = performance.now() + LAST_RECOVERY_MS
+      while (!this.#watch.isIdle && performance.now() < untilMs) await pause(LOOK_MS)
     } finally {
       clearInterval(looking)
     }

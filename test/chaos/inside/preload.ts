@@ -25,6 +25,8 @@ interface Commit {
 }
 
 let isWithholding = false
+/** The run of a checkpoint has replied, and its findings are not on their way yet. */
+let isCheckpointUnwritten = false
 
 watchRedis()
 if (isMainThread) {
@@ -42,8 +44,7 @@ function watchRedis(): void {
       const { resolve } = command
       command.resolve = (value) => {
         if (isAnswer(step, value)) {
-          if (value === FENCED) trace(`fenced ${step}`)
-          if (isWithholding && step === 'checkpoint') die()
+          if (isRefused(step, value)) trace(`fenced ${step}`)
           if (pass(step, 'replied') === 'lose') {
             this.disconnect()
             return command.reject(new Error('Connection is closed.'))
@@ -61,14 +62,20 @@ function isAnswer(step: string, value: unknown): boolean {
   return step !== 'read' || value !== null
 }
 
+/** A step that a former owner tried: Redis did nothing. */
+function isRefused(step: string, value: unknown): boolean {
+  return value === FENCED || (value === 0 && (step === 'renew' || step === 'regroup'))
+}
+
 function watchRuns(): void {
   const { run } = Piscina.prototype
   Piscina.prototype.run = async function (this: Piscina, ...given: Parameters<typeof run>) {
-    const { entries = [] } = given[0] as { entries?: readonly unknown[] }
+    const { entries = [], checkpoint } = given[0] as { entries?: readonly unknown[]; checkpoint?: boolean }
     if (entries.length === 0) return run.apply(this, given)
     pass('run', 'before')
     const reply: unknown = await run.apply(this, given)
     pass('run', 'replied')
+    isCheckpointUnwritten ||= checkpoint === true
     return reply
   }
 }
@@ -81,7 +88,9 @@ function watchWorkers(): void {
     const { kind, findings = [], chunks = [] } = message ?? {}
     if (kind === 'commit' && findings.length + chunks.length > 0) {
       isCommitting = true
-      if (pass('commit', 'before') === 'withhold') isWithholding = true
+      pass('commit', 'before')
+      if (isCheckpointUnwritten && pass('checkpoint-commit', 'before') === 'withhold') isWithholding = true
+      isCheckpointUnwritten = false
       if (isWithholding) {
         setTimeout(die, WITHHOLD_MS)
         return

@@ -1,4 +1,4 @@
-import { CONDUCTS, conductOf } from '../samples.js'
+import { CONDUCTS, conductOf, PUSHED_DEVICE } from '../samples.js'
 import type { Evidence, NumberedSample } from './evidence.js'
 import { judgeMissing, type MissingAccount } from './missing.js'
 import { countReruns, findReorders } from './order.js'
@@ -115,6 +115,7 @@ function wrongStates({ stored, summaries }: Evidence): string[] {
   if (summaries === undefined) return []
   const problems: string[] = []
   for (const [device, numbers] of stored) {
+    if (device === PUSHED_DEVICE) continue
     const effects = [...new Set(numbers)]
     const mean = effects.reduce((sum, number) => sum + number, 0) / effects.length
     const summary = summaries.get(device)

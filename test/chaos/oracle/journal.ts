@@ -1,10 +1,13 @@
+/** Of readings that reach the store without a hub. */
+export const NO_HUB = -1
+
 /** Consecutive readings of one device that one hub was offered with the same outcome. */
 export interface OfferRange {
   first: number
   count: number
-  /** Which run of the hub, from 0. */
+  /** Which run of the hub, from 0, or {@link NO_HUB}. */
   hub: number
-  /** `accepted`: the hub said 202. `uncertain`: it said nothing, it may have them. */
+  /** `accepted`: the hub said 202, or Redis that it has the task. `uncertain`: it said nothing, it may have them. */
   outcome: OfferOutcome
 }
 

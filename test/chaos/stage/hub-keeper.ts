@@ -10,6 +10,9 @@ export interface RunningHub {
   url: string
 }
 
+/** Patience for a start on a busy machine. */
+const START_MS = 60_000
+
 export type StartHub = (env: Readonly<Record<string, string>>) => TestProgram<HubFigures>
 
 /** The one hub of a stage, run after run. */
@@ -35,6 +38,7 @@ export class HubKeeper {
     const program = this.#start(env)
     this.#program = program
     this.#number++
+    await program.reaches('it runs', () => true, START_MS)
     const url = await program.ready()
     if (this.#program === program) this.#url = url
   }

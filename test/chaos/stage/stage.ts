@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Redis } from 'ioredis'
+import type { HubLedger } from '#src/hub/hub-figures'
 import { startRedis, type TestRedis } from '#test/support/redis-server'
 import { adminOf } from '#test/support/redis-store'
 import { TcpProxy } from '#test/support/tcp-proxy'
@@ -16,6 +17,7 @@ import { EffectsReader, readRuns } from './effects-reader.js'
 import { HubKeeper } from './hub-keeper.js'
 import { SteadyLoad } from './load.js'
 import { ProcessorCrew } from './processor-crew.js'
+import { PushedTasks } from './pushed-tasks.js'
 import { QUEUE, readDeadLetters, readLeftovers } from './store-leftovers.js'
 
 export interface StageOptions {
@@ -42,6 +44,7 @@ export class Stage {
   readonly hubs: HubKeeper
   readonly crew: ProcessorCrew
   readonly load: SteadyLoad
+  readonly tasks: PushedTasks
   readonly journal = new Journal()
   readonly effects: EffectsReader
   readonly devices: readonly string[]
@@ -70,6 +73,7 @@ export class Stage {
     const { readingsPerRequest, requestIntervalMs } = options
     const load = { devices: this.devices, readings: readingsPerRequest, intervalMs: requestIntervalMs }
     this.load = new SteadyLoad(load, this.hubs, this.journal)
+    this.tasks = new PushedTasks(redis.port, this.journal)
   }
 
   /** Starts everything but the load; resolves when the hub is ready. @param hubEnv of the first run of the hub */
@@ -92,7 +96,7 @@ export class Stage {
 
   /** Ends the load and waits until everything that was taken has come to its end. @returns whether it did in time */
   async rest(withinMs: number): Promise<boolean> {
-    await this.load.stop()
+    await Promise.all([this.load.stop(), this.tasks.stop()])
     const until = performance.now() + withinMs
     const admin = await this.admin()
     try {
@@ -100,7 +104,7 @@ export class Stage {
         const figures = this.hubs.running?.program.figures
         const leftovers = await readLeftovers(admin, this.options.shards)
         const isEmpty = [...leftovers.values()].every((value) => value === 0)
-        if (isEmpty && figures?.ledger.inFlight === 0 && figures.ledger.accepted >= this.#offered()) return true
+        if (isEmpty && figures !== undefined && hasEnded(figures.ledger, this.#offered())) return true
         if (performance.now() > until) return false
         await pause(REST_LOOK_MS)
       }
@@ -144,7 +148,7 @@ export class Stage {
 
   /** Ends everything, whatever state it is in, and removes its files. */
   async close(): Promise<void> {
-    await this.load.stop()
+    await Promise.all([this.load.stop(), this.tasks.stop()])
     await Promise.all([this.hubs.kill(), this.crew.killAll()])
     await Promise.all([this.hubNetwork.stop(), this.processorNetwork.stop()])
     this.effects.close()
@@ -176,6 +180,11 @@ export class Stage {
     const ranges = [...this.journal.offers.values()].flat()
     return ranges.reduce((sum, range) => sum + (range.hub === hub && range.outcome === 'accepted' ? range.count : 0), 0)
   }
+}
+
+/** Whether all that the hub was offered is stored, or dropped and counted. */
+function hasEnded({ accepted, delivered, dropped }: HubLedger, offered: number): boolean {
+  return accepted >= offered && accepted === delivered + dropped
 }
 
 function hubConfig({ shards }: StageOptions): string {

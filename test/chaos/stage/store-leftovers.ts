@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { BatchDecoder } from '#core/codec/batch-codec'
-import { shardKeys } from '#core/transport/redis/keyspace'
+import { inboxKeys, shardKeys } from '#core/transport/redis/keyspace'
 import type { NumberedSample } from '../oracle/evidence.js'
 
 export const QUEUE = 'telemetry:tasks'
@@ -13,6 +13,7 @@ export async function readLeftovers(admin: Redis, shards: number): Promise<Map<s
     ['held entries', 0],
     ['samples counted as waiting', 0],
     ['bytes counted as waiting', 0],
+    ['pushed tasks', 0],
   ])
   const add = (name: string, count: number) => leftovers.set(name, (leftovers.get(name) ?? 0) + count)
   for (let shard = 0; shard < shards; shard++) {
@@ -24,6 +25,8 @@ export async function readLeftovers(admin: Redis, shards: number): Promise<Map<s
     add('samples counted as waiting', Number(samples ?? 0))
     add('bytes counted as waiting', Number(bytes ?? 0))
   }
+  const { list, arrived, taken } = inboxKeys(QUEUE)
+  add('pushed tasks', (await admin.llen(list)) + (await admin.llen(arrived)) + (await admin.xlen(taken)))
   return leftovers
 }
 
@@ -32,10 +35,13 @@ export async function readDeadLetters(admin: Redis, shards: number): Promise<(Nu
   const decoder = new BatchDecoder()
   const samples: (NumberedSample & { class: string })[] = []
   for (let shard = 0; shard < shards; shard++) {
-    for (const [, fields] of await admin.xrangeBuffer(shardKeys(QUEUE, shard).dead, '-', '+')) {
+    const { dead } = shardKeys(QUEUE, shard)
+    for (const [id, fields] of await admin.xrangeBuffer(dead, '-', '+')) {
       const named = new Map<string, Buffer>()
       for (let i = 0; i + 1 < fields.length; i += 2) named.set(fields[i].toString(), fields[i + 1])
-      const { series, seriesIndex, values, count } = decoder.decode(Uint8Array.from(named.get('b') ?? []))
+      // A store may keep the bodies apart from the letters.
+      const body = named.get('b') ?? (await admin.hgetBuffer(`${dead}-bodies`, id.toString()))
+      const { series, seriesIndex, values, count } = decoder.decode(Uint8Array.from(body ?? []))
       for (let row = 0; row < count; row++) {
         const { device } = series[seriesIndex[row]]
         samples.push({ device, number: values[row], class: named.get('x')?.toString() ?? '' })

@@ -3,7 +3,7 @@ import type { Stage } from '../stage/stage.js'
 import type { SweepCase } from './sweep-case.js'
 
 const NTH = 5
-const REACHED_MS = 15_000
+const REACHED_MS = 60_000
 const WORK_MS = 700
 
 /** Hub and drain worker end before batches are sent, and after Redis has stored them, before they know. */

@@ -27,7 +27,7 @@ const STEPS: readonly Step[] = [
   { step: 'release', trigger: 'terminate', nth: 1 },
 ]
 
-const REACHED_MS = 15_000
+const REACHED_MS = 60_000
 /** The processor works on before it is triggered, and its successor before the load ends. */
 const WORK_MS = 700
 
@@ -49,7 +49,7 @@ async function killAt(stage: Stage, point: string, nth: number, trigger?: Trigge
   const { program } = member
   stage.load.start()
   if (trigger !== undefined) {
-    await program.reaches('works', ({ ledger }) => ledger.settled > 0)
+    await program.reaches('works', ({ ledger }) => ledger.settled > 0, REACHED_MS)
     await pause(WORK_MS)
   }
   if (trigger === 'flaky') stage.load.slipIn('flaky')

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Stage } from '../stage/stage.js'
 import type { SweepCase } from './sweep-case.js'
 
-const REACHED_MS = 20_000
+const REACHED_MS = 60_000
 const WORK_MS = 700
 /** So many checkpoints the frozen owner has made, more than the next owner has when it wakes. */
 const FROZEN_AT = 12
@@ -23,7 +23,7 @@ export const SPECIAL_CASES: readonly SweepCase[] = [
   },
   {
     name: 'commit-withheld',
-    summary: 'the findings are never written and the process is killed: nothing was acknowledged',
+    summary: 'findings of a checkpoint are never written and the process is killed: it was not acknowledged',
     scenarios: [2],
     bringAbout: withholdCommit,
   },
@@ -55,9 +55,9 @@ async function loseRead(stage: Stage): Promise<string | undefined> {
 }
 
 async function withholdCommit(stage: Stage): Promise<string | undefined> {
-  const { program } = stage.crew.add({ TELEMETRYHUB_FAILPOINT: 'commit:before:3:withhold' })
+  const { program } = stage.crew.add({ TELEMETRYHUB_FAILPOINT: 'checkpoint-commit:before:3:withhold' })
   stage.load.start()
-  if (!(await stage.traced('hit commit:before', REACHED_MS))) return 'no commit was withheld'
+  if (!(await stage.traced('hit checkpoint-commit:before', REACHED_MS))) return 'no commit was withheld'
   await program.ended()
   await pause(WORK_MS)
   return undefined
@@ -68,9 +68,11 @@ async function freezeOwner(stage: Stage): Promise<string | undefined> {
   stage.load.start()
   if (!(await stage.traced('hit checkpoint:before', REACHED_MS))) return 'the owner was not frozen'
   const next = stage.crew.add()
-  await next.program.reaches('it owns all and has settled', ({ ledger, shardsOwned }) => {
-    return shardsOwned === stage.options.shards && ledger.settled > 0
-  })
+  await next.program.reaches(
+    'it owns all and has settled',
+    ({ ledger, shardsOwned }) => shardsOwned === stage.options.shards && ledger.settled > 0,
+    REACHED_MS,
+  )
   process.kill(frozen.program.pid, 'SIGCONT')
   const isRefused = await stage.traced('fenced checkpoint', WORK_MS)
   // The owner after both begins with the state that is stored: whatever the late settlement did to it would show.

@@ -24,11 +24,15 @@ export function chooseCases(names: readonly string[] | undefined): readonly Swee
   })
 }
 
-/** Runs the cases one after the other, each on a stage of its own. */
-export async function sweep(cases: readonly SweepCase[], say: (line: string) => void): Promise<SweepResult[]> {
+/** Runs the cases one after the other, each on a stage of its own. @param restMs see {@link runCase} */
+export async function sweep(
+  cases: readonly SweepCase[],
+  restMs: number,
+  say: (line: string) => void,
+): Promise<SweepResult[]> {
   const results: SweepResult[] = []
   for (const sweepCase of cases) {
-    const result = await runCase(sweepCase)
+    const result = await runCase(sweepCase, restMs)
     results.push(result)
     const outcome = result.problems.length === 0 ? 'holds' : `BROKEN: ${result.problems.join('; ')}`
     say(`${result.name.padEnd(24)} ${(result.tookMs / 1000).toFixed(1).padStart(5)} s  ${outcome}`)
