@@ -46,6 +46,8 @@ export class Storm {
         await pause(Math.max(0, this.#startedMs + strike.atMs - performance.now()))
         const { victim } = strike.kind
         const turn = (this.#turns.get(victim) ?? Promise.resolve()).then(() => this.#carryOut(strike))
+        // A failure shows when all turns are awaited; later turns of this victim are passed over.
+        turn.catch(() => {})
         this.#turns.set(victim, turn)
       }
       await Promise.all(this.#turns.values())

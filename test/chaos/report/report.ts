@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { repositoryFile } from '#test/support/repository'
 import type { MutationResult } from '../mutations/mutation.js'
 import type { Verdict } from '../oracle/checker.js'
@@ -35,7 +35,7 @@ export function versionsOf(redisVersion: string): Record<string, string> {
     telemetryhub: version,
     node: process.version,
     redis: redisVersion,
-    machine: `${cores.length} × ${cores[0]?.model ?? 'unknown'}`,
+    machine: `${cores.length} × ${cores[0]?.model ?? 'unknown'}, load ${loadavg()[0].toFixed(1)} at the start`,
   }
 }
 
