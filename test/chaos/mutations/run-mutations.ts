@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { repositoryFile } from '#test/support/repository'
+import { MUTATIONS, type Mutation, type MutationResult } from './mutation.js'
+
+/** A case that does not come to rest by then has failed. */
+const REST_MS = 25_000
+
+/**
+ * Takes each protection out of a copy of `dist/` of its own and runs the case that must notice; before that, each case on
+ * an unchanged copy: a case that fails anyway would prove nothing.
+ *
+ * @param points only mutations that these cases judge; absent: all
+ */
+export async function runMutations(
+  points: readonly string[] | undefined,
+  say: (line: string) => void,
+): Promise<MutationResult[]> {
+  const results: MutationResult[] = []
+  for (const mutation of MUTATIONS.filter(({ point }) => points?.includes(point) ?? true)) {
+    const { name, removed, point } = mutation
+    const sound = await runIn(undefined, point)
+    const broken = sound.isHeld ? await runIn(mutation, point) : sound
+    const isCaught = sound.isHeld && !broken.isHeld
+    const evidence = sound.isHeld ? broken.evidence : `fails without any mutation: ${sound.evidence}`
+    results.push({ name, removed, by: `sweep ${point}`, isCaught, evidence })
+    say(`${name.padEnd(20)} ${isCaught ? 'caught' : 'SURVIVED'}: ${evidence}`)
+  }
+  return results
+}
+
+async function runIn(mutation: Mutation | undefined, point: string): Promise<{ isHeld: boolean; evidence: string }> {
+  const copy = mkdtempSync(join(tmpdir(), 'telemetryhub-mutation-'))
+  try {
+    cpSync(repositoryFile('dist'), join(copy, 'dist'), { recursive: true })
+    cpSync(repositoryFile('package.json'), join(copy, 'package.json'))
+    symlinkSync(repositoryFile('node_modules'), join(copy, 'node_modules'))
+    if (mutation !== undefined) mutate(join(copy, 'dist'), mutation)
+    const run = join(copy, 'dist/test/chaos/run.js')
+    const args = ['--parts', 'sweep', '--points', point, '--seed', '1', '--rest-ms', String(REST_MS)]
+    const child = spawn(process.execPath, [run, ...args], { cwd: copy, stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    const [code] = (await once(child, 'close')) as [number | null]
+    const line = output.split('\n').find((candidate) => candidate.startsWith(point)) ?? 'it ended with an error'
+    return { isHeld: code === 0, evidence: line.slice(point.length).trim() }
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Changes every file of the name that has the text: a build leaves the scripts of former versions in their folder.
+ *
+ * @throws Error the text is nowhere exactly once: the product has changed, and so must the mutation
+ */
+function mutate(dist: string, { name, file, from, to }: Mutation): void {
+  const folder = join(dist, dirname(file))
+  const [before, after = ''] = basename(file).split('*')
+  const candidates = readdirSync(folder).filter((found) => found.startsWith(before) && found.endsWith(after))
+  let changed = 0
+  for (const candidate of candidates.filter((found) => found.endsWith('.js'))) {
+    const parts = readFileSync(join(folder, candidate), 'utf8').split(from)
+    if (parts.length !== 2) continue
+    writeFileSync(join(folder, candidate), parts.join(to))
+    changed++
+  }
+  if (changed === 0) throw new Error(`Mutation ${name}: no ${file} has this exactly once: ${from}`)
+}

@@ -1,0 +1,16 @@
+/** Counts by name. */
+export class Tally {
+  readonly #counts = new Map<string, number>()
+
+  add(name: string, count = 1): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + count)
+  }
+
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0
+  }
+
+  toObject(): Record<string, number> {
+    return Object.fromEntries([...this.#counts].sort())
+  }
+}
