@@ -20,6 +20,8 @@ const PROGRESS_INTERVAL_MS = 1000
 /** A second and a half at most before a store that is back is noticed. */
 const BACKOFF = { baseMs: 50, maxMs: 1500 }
 const FAILURES_TO_OPEN = 3
+/** Batches for the spool may be larger, and so take several times less: nobody waits for them. */
+const SPOOLING_AGE_MS = 100
 
 const data = workerData as DrainWorkerData
 if (parentPort === null) throw new Error('drain-worker.js runs as a worker thread only.')
@@ -71,6 +73,10 @@ async function work(): Promise<void> {
       clock: systemClock,
       capacity: opener.capacity,
       ...data.batch,
+      get maxAgeMs() {
+        const { maxAgeMs } = data.batch
+        return spooled?.isSpooling ? Math.max(maxAgeMs, SPOOLING_AGE_MS) : maxAgeMs
+      },
       onStoreChange: () => report(true),
       onRollBack,
     })

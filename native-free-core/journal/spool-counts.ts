@@ -7,6 +7,7 @@
  *   128  VERSION u32: states ever written; the newest is at VERSION mod 2
  *   256  two states, one f64 per name of SPOOL_COUNTS
  *   ...  per shard f64[4096]: seq of the batch that was spooled, at seq mod 4096
+ *   ...  the same of the batches that are counted as rolled back
  * ```
  * Order (one worker at a time writes): the other state is written whole, then VERSION moves on with one store. Whoever
  * loads VERSION reads a state that stays until VERSION has moved on twice, and looks at VERSION again afterwards.
@@ -74,6 +75,7 @@ export class SpoolCountsView {
   readonly #version: Int32Array
   readonly #states: Float64Array
   readonly #marks: readonly Float64Array[]
+  readonly #rolledBack: readonly Float64Array[]
 
   /** @throws TLM_OPTIONS_INVALID the memory is none of {@link createSpoolCounts} */
   constructor(memory: SharedArrayBuffer) {
@@ -84,9 +86,12 @@ export class SpoolCountsView {
     }
     this.#version = new Int32Array(memory, VERSION_AT, 1)
     this.#states = new Float64Array(memory, STATES_AT, 2 * SPOOL_COUNTS.length)
-    this.#marks = Array.from({ length: shards }, (_, shard) => {
-      return new Float64Array(memory, marksAt() + shard * MARKS * 8, MARKS)
-    })
+    const marks = (plane: number) =>
+      Array.from({ length: shards }, (_, shard) => {
+        return new Float64Array(memory, marksAt() + (plane * shards + shard) * MARKS * 8, MARKS)
+      })
+    this.#marks = marks(0)
+    this.#rolledBack = marks(1)
   }
 
   /** All counts at one moment. Thread: any. */
@@ -119,6 +124,16 @@ export class SpoolCountsView {
   isMarked(shard: number, seq: number): boolean {
     return this.#marks[shard][seq % MARKS] === seq
   }
+
+  /** Remembers that a batch of the hub's own numbering, which was delivered, is counted as rolled back. */
+  markRolledBack(shard: number, seq: number): void {
+    this.#rolledBack[shard][seq % MARKS] = seq
+  }
+
+  /** As {@link isMarked}, for {@link markRolledBack}. */
+  isRolledBack(shard: number, seq: number): boolean {
+    return this.#rolledBack[shard][seq % MARKS] === seq
+  }
 }
 
 /** 0 unless the spool has lost count. */
@@ -137,7 +152,7 @@ function marksAt(): number {
 }
 
 function byteLength(shards: number): number {
-  return marksAt() + shards * MARKS * 8
+  return marksAt() + 2 * shards * MARKS * 8
 }
 
 function invalid(problem: string): TelemetryError {

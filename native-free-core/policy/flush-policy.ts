@@ -5,8 +5,11 @@ export type CloseReason = (typeof CLOSE_REASONS)[number]
 export interface FlushLimits {
   /** Samples that are taken at most, at least 1. */
   maxSamples: number
-  /** Least time between two batches that are not full, and so the longest wait of a sample. Milliseconds; 0: no wait. */
-  maxAgeMs: number
+  /**
+   * Least time between two batches that are not full, and so the longest wait of a sample. Milliseconds; 0: no wait. Read anew
+   * each time.
+   */
+  readonly maxAgeMs: number
 }
 
 /**

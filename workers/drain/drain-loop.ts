@@ -35,8 +35,8 @@ export interface DrainLoopOptions {
   capacity: number
   /** So many waiting samples close a chunk, */
   maxSamples: number
-  /** or so long after the last chunk. */
-  maxAgeMs: number
+  /** or so long after the last chunk. Read anew each time. */
+  readonly maxAgeMs: number
   /** As the journal was made for. */
   maxInFlight: number
   /** The store went or came. */

@@ -179,7 +179,7 @@ export class SpoolReplay {
    */
   #fillGap(oldest: SpooledBatch, highWaterSeq: number): SealedBatch[] {
     const { kept, spool, onRollBack } = this.#options
-    const { kept: again, lostSamples } = kept.missing(oldest, highWaterSeq)
+    const { kept: again, lostSamples, lostSeqs } = kept.missing(oldest, highWaterSeq)
     let after = highWaterSeq
     const chain: SealedBatch[] = []
     for (const batch of again) {
@@ -188,7 +188,7 @@ export class SpoolReplay {
     }
     oldest.after = after
     if (lostSamples > 0) {
-      spool.rolledBack(lostSamples)
+      spool.rolledBack(oldest, lostSeqs, lostSamples)
       const { shard } = oldest
       onRollBack({ shard, highWaterSeq, samples: lostSamples, batchId: batchId(chain[0] ?? oldest, shard) })
     }

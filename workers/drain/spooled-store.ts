@@ -87,6 +87,11 @@ export class SpooledStore {
     }
   }
 
+  /** The store takes nothing: batches go to the spool. */
+  get isSpooling(): boolean {
+    return !this.#link.isReady && this.#spool.problem === undefined
+  }
+
   get status(): DrainStatus {
     const { isUp, breaker, lastError } = this.#link
     const { problem } = this.#spool

@@ -46,7 +46,7 @@ export class StoreAndForward {
     for (let shard = 0; shard < this.shards; shard++) {
       const numbering = spool.numberingOf(shard)
       for (const { seq, samples } of journal.settledBatches(shard)) {
-        if (!spool.wasSpooled({ ...numbering, seq })) kept.learn(numbering, seq, samples)
+        if (spool.wasDelivered(shard, seq)) kept.learn(numbering, seq, samples)
       }
     }
     this.#replaying = replay.run().catch(options.onFailure)

@@ -18,6 +18,8 @@ export interface Missing {
   kept: SealedBatch[]
   /** Samples that are gone. At most so many when the high water lies further back than 4096 batches. */
   lostSamples: number
+  /** The numbers of those, as far as they are known. */
+  lostSeqs: number[]
 }
 
 /**
@@ -63,8 +65,9 @@ export class KeptBatches {
   /** What of the numbering of `batch` lies after the store's high water and before `batch`. Forgets what is gone. */
   missing(batch: SealedBatch, highWaterSeq: number): Missing {
     const known = this.#known.get(keyOf(batch))
-    if (known === undefined) return { kept: [], lostSamples: 0 }
+    if (known === undefined) return { kept: [], lostSamples: 0, lostSeqs: [] }
     let lostSamples = 0
+    const lostSeqs: number[] = []
     if (highWaterSeq < known.forgottenSeq) {
       lostSamples += known.forgottenSamples
       known.forgottenSamples = 0
@@ -73,11 +76,15 @@ export class KeptBatches {
     const kept: SealedBatch[] = []
     known.list = known.list.filter((entry) => {
       if (entry.seq <= highWaterSeq || entry.seq >= batch.seq) return true
-      if (entry.batch === undefined) lostSamples += entry.samples
-      else kept.push(entry.batch)
-      return entry.batch !== undefined
+      if (entry.batch !== undefined) {
+        kept.push(entry.batch)
+        return true
+      }
+      lostSamples += entry.samples
+      lostSeqs.push(entry.seq)
+      return false
     })
-    return { kept, lostSamples }
+    return { kept, lostSamples, lostSeqs }
   }
 
   /** Lets go of what is over the bounds. */

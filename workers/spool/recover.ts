@@ -12,6 +12,8 @@ export interface Recovered {
   segments: Segment[]
   /** Of the segment that is begun next. */
   nextNumber: number
+  /** By shard: the first seq of this run's numbering that is held; infinite: none. */
+  heldFrom: Float64Array
 }
 
 /**
@@ -33,7 +35,7 @@ export function recoverSpool(context: SpoolContext, view: SpoolCountsView, quara
     const numbers = listSegments(directory)
     for (const number of numbers) scan.add(number, number === numbers.at(-1))
     const nextNumber = Math.max(0, numbers.at(-1) ?? 0, stored?.segment ?? 0, counts.cursorSegment) + 1
-    return { counts: scan.finish(counts), segments: scan.segments, nextNumber }
+    return { counts: scan.finish(counts), segments: scan.segments, nextNumber, heldFrom: scan.heldFrom }
   } catch (error) {
     const fix = `Fix: make ${directory} a directory that this user can read and write`
     throw new TelemetryError('TLM_STREAM_UNAVAILABLE', `The spool cannot be opened: ${messageOf(error)}. ${fix}.`)
@@ -42,6 +44,7 @@ export function recoverSpool(context: SpoolContext, view: SpoolCountsView, quara
 
 class Scan {
   readonly segments: Segment[] = []
+  readonly heldFrom: Float64Array
   readonly #context: SpoolContext
   readonly #view: SpoolCountsView
   readonly #quarantine: Quarantine
@@ -60,6 +63,7 @@ class Scan {
     cursor: Cursor | undefined,
     isFirst: boolean,
   ) {
+    this.heldFrom = new Float64Array(context.shards).fill(Number.POSITIVE_INFINITY)
     this.#context = context
     this.#view = view
     this.#quarantine = quarantine
@@ -146,7 +150,9 @@ class Scan {
     this.#held += batch.samples
     this.#heldBatches++
     const { producer, epoch } = this.#context
-    if (batch.producer === producer && batch.epoch === epoch) this.#view.mark(batch.shard, batch.seq)
+    if (batch.producer !== producer || batch.epoch !== epoch) return
+    this.#view.mark(batch.shard, batch.seq)
+    this.heldFrom[batch.shard] = Math.min(this.heldFrom[batch.shard], batch.seq)
   }
 
   #damage(segment: Segment, at: number, bytes: Uint8Array): void {

@@ -59,6 +59,7 @@ export class Spool {
   readonly #reader: SegmentReader
   readonly #log: SegmentLog
   readonly #onStep: (step: SpoolStep) => void
+  readonly #heldFrom: Float64Array
   /** Oldest first. */
   readonly #segments: Segment[]
   /** Taken and not acknowledged, oldest first. */
@@ -81,6 +82,7 @@ export class Spool {
     const found = recoverSpool(context, this.#view, quarantine)
     this.#ledger = new SpoolLedger(this.#view, found.counts)
     this.#segments = found.segments
+    this.#heldFrom = found.heldFrom
     this.#reader = new SegmentReader(shards, quarantine)
     const wanted = Math.floor(maxBytes / SEGMENTS_PER_BOUND)
     this.#segmentBytes = Math.min(SEGMENT_BYTES.max, Math.max(SEGMENT_BYTES.min, wanted))
@@ -126,10 +128,18 @@ export class Spool {
     return { producer, epoch, shard }
   }
 
-  /** Counts samples that the store had and lost, and that are not kept. */
-  rolledBack(samples: number): void {
+  /** Counts samples that the store had and lost, and that are not kept, of the numbering of the batch: those of `seqs`. */
+  rolledBack({ shard, epoch, producer }: SealedBatch, seqs: readonly number[], samples: number): void {
     this.#ledger.counts.rolledBack += samples
+    if (epoch === this.#context.epoch && producer === this.#context.producer) {
+      for (const seq of seqs) this.#view.markRolledBack(shard, seq)
+    }
     this.#publish()
+  }
+
+  /** Whether a batch of this run's numbering, which is settled, was delivered before the spool was opened, and not counted as lost since. */
+  wasDelivered(shard: number, seq: number): boolean {
+    return seq < this.#heldFrom[shard] && !this.#view.isRolledBack(shard, seq)
   }
 
   /** Counts samples that the store had lost and has again. */

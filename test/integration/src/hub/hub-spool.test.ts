@@ -71,11 +71,16 @@ describe('the spool of the real hub', () => {
 
     const second = await hubOn('outage', redis, devices)
     const url = await second.ready()
-    await second.reaches('it spools too', ({ ledger }) => ledger.spooled > ledger.recovered + SAMPLES_PER_SECOND)
+    const half = (SAMPLES_PER_SECOND * OUTAGE_S) / 4
+    await second.reaches(
+      'it spools too',
+      ({ ledger }) => ledger.spooled > ledger.recovered + half,
+      OUTAGE_S * 1000 + 10_000,
+    )
     const rssBefore = rssMib(second.pid)
     await second.reaches(
       'the outage lasts',
-      ({ ledger }) => ledger.spooled > ledger.recovered + (SAMPLES_PER_SECOND * OUTAGE_S) / 2,
+      ({ ledger }) => ledger.spooled > ledger.recovered + 2 * half,
       OUTAGE_S * 1000 + 10_000,
     )
     const grown = rssMib(second.pid) - rssBefore
@@ -83,7 +88,8 @@ describe('the spool of the real hub', () => {
     assert.ok(recovered.recovered >= atKill.spooled, `${recovered.recovered} recovered of ${atKill.spooled}`)
     assert.notEqual(breaker, 'closed')
     assert.ok(recovered.inFlight < SAMPLES_PER_SECOND, 'the ring does not fill')
-    assert.ok(grown < 24, `the hub grew by ${grown.toFixed(1)} MiB while it spooled`)
+    // In its first seconds a program's heap finds its size; of 100 000 samples and more it must not keep any.
+    assert.ok(grown < (OUTAGE_S < 60 ? 48 : 12), `the hub grew by ${grown.toFixed(1)} MiB while it spooled`)
 
     await redis.restart()
     const backMs = performance.now()

@@ -29,6 +29,9 @@ const options = fc.record({
 
 type Life = typeof life extends fc.Arbitrary<infer T> ? T : never
 
+/** Where the store goes back to before a worker's life, as a part of what it has. */
+const goBack = fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined, freq: 3 })
+
 async function live(bench: SpoolBench, { publish, isPatient, dieAt, moods, isHubKilled }: Life): Promise<void> {
   bench.publish(publish)
   const script = [...moods]
@@ -65,6 +68,36 @@ test('every sample is stored once and in order, however the store fails and work
         const missing = bench.published - stored.flat().length
         assert.ok(missing <= bench.lostInRings, `${missing} are missing, ${bench.lostInRings} were in rings`)
         if (bench.lostInRings === 0) assert.deepEqual(stored, bench.expected())
+      } finally {
+        bench.close()
+      }
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('what is counted as delivered is what is stored, however far a store goes back and workers die', async () => {
+  const lives = fc.array(fc.tuple(life, goBack), { minLength: 1, maxLength: 6 })
+  await fc.assert(
+    fc.asyncProperty(options, lives, fc.integer({ min: 0, max: 2000 }), async (sizes, script, keptBytes) => {
+      const bench = new SpoolBench({ ...sizes, spool: { keep: { bytes: keptBytes, ageMs: 60_000 } } })
+      try {
+        for (const [one, back] of script) {
+          if (back !== undefined) bench.store.goBackTo(Math.floor(back * bench.store.entries.length))
+          await live(bench, { ...one, isHubKilled: false })
+        }
+        bench.store.mood = () => 'well'
+        await bench.runWorker(true)
+        // One more sample of every device: a store that went back is noticed by what is sent next.
+        bench.publish(sizes.devices)
+        await bench.runWorker(true)
+        assertBalanced(bench)
+        const stored = bench.stored()
+        const { delivered, dropped, accepted } = bench.ledger
+        assert.deepEqual([delivered, delivered + dropped], [stored.flat().length, accepted])
+        for (const sequences of stored) {
+          for (let n = 1; n < sequences.length; n++) assert.ok(sequences[n] > sequences[n - 1], 'in order, none twice')
+        }
       } finally {
         bench.close()
       }
