@@ -54,11 +54,12 @@ export class ShardRunner {
 
   /** @throws TLM_INVARIANT_BROKEN the state is not one of this pool's; other errors: the state may be half changed */
   run(request: HandlerRequest): HandlerReply {
+    const marker = new RunMarker(request.marker)
+    marker.begin()
     const output = new RunOutput()
     output.batch = request.lastCorrelationId ?? ''
     const chunks: StoredChunk[] = []
     const { state, restarted } = this.#attach(request)
-    const marker = new RunMarker(request.marker)
     const results = request.entries.map((entry, index) => {
       marker.enterEntry(index)
       return this.#runEntry(entry, request, state, { output, chunks, marker })

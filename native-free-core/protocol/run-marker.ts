@@ -4,7 +4,11 @@
  */
 const ENTRY = 0
 const HANDLER = 1
-const WORDS = 2
+const BEGUN = 2
+const WORDS = 4
+/** Behind the words, in bytes: when the run began. */
+const BEGUN_AT = WORDS * Int32Array.BYTES_PER_ELEMENT
+const BYTES = BEGUN_AT + Float64Array.BYTES_PER_ELEMENT
 
 /** Nothing of that kind is under way. */
 const NONE = -1
@@ -20,15 +24,29 @@ export interface RunPlace {
 /** Cost: two stores per entry and user's handler. */
 export class RunMarker {
   readonly #words: Int32Array
+  readonly #begunMs: Float64Array
 
   constructor(memory: SharedArrayBuffer = RunMarker.create()) {
-    this.#words = new Int32Array(memory)
+    this.#words = new Int32Array(memory, 0, WORDS)
+    this.#begunMs = new Float64Array(memory, BEGUN_AT, 1)
   }
 
   static create(): SharedArrayBuffer {
-    const memory = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT)
-    new Int32Array(memory).fill(NONE)
+    const memory = new SharedArrayBuffer(BYTES)
+    new Int32Array(memory, 0, WORDS).fill(NONE)
     return memory
+  }
+
+  /** Thread: the run's, when it begins with it. */
+  begin(): void {
+    this.#begunMs[0] = processMs()
+    Atomics.store(this.#words, BEGUN, 1)
+  }
+
+  /** What is left of the time for the run, from when it began; `undefined` before that. Thread: main. */
+  leftMs(deadlineMs: number): number | undefined {
+    if (Atomics.load(this.#words, BEGUN) === NONE) return undefined
+    return this.#begunMs[0] + deadlineMs - processMs()
   }
 
   /** @param entry index, or `undefined` when the run is about something else */
@@ -50,4 +68,9 @@ export class RunMarker {
       userHandler: userHandler === NONE ? undefined : userHandler,
     }
   }
+}
+
+/** Milliseconds by a clock that all threads of the process share; `performance.now` begins anew in each. */
+function processMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6
 }

@@ -12,8 +12,10 @@ import { RunMarker } from '#core/protocol/run-marker'
 import type { Clock } from '#core/time/clock'
 import type { Logger } from '../../host/logger.js'
 
-/** A new thread has to start in it, too, which takes its time on a busy machine. */
+/** However small the part of a run: below this the machine is measured, and not the handler. */
 const LEAST_DEADLINE_MS = 5000
+/** Deadlines that a new thread may take to start: that time is the machine's, not the run's. */
+const MAX_STARTS = 4
 
 /** Runs handlers in threads. Thread: the processor's main thread. */
 export interface HandlerPool {
@@ -22,8 +24,8 @@ export interface HandlerPool {
    *
    * @param deadlineShare the part of the deadline that it gets, in (0, 1], but not below 5 s; default all
    * @throws TLM_HANDLER_FAILED the run did not end by itself: its thread died or took too long. The state it worked on
-   *   may be half changed. `details`: `class`, a `DeadLetterClass`; `entry`, the index of the entry it was at, and
-   *   `handler`, the type of the user's handler that was at work, where the thread got so far.
+   *   may be half changed. `details`, unless it was this program that ended it: `class`, a `DeadLetterClass`; `entry`, the
+   *   index of the entry it was at, and `handler`, the type of the user's handler at work, where the thread got so far.
    */
   run(request: HandlerRequest, deadlineShare?: number): Promise<PackedReply>
   /** Turns pushed tasks into batches; `request.bodies` is transferred. @throws TLM_HANDLER_FAILED as {@link run} */
@@ -102,11 +104,11 @@ export class ThreadPool implements HandlerPool {
     const marker = RunMarker.create()
     const { runDeadlineMs } = this.#options
     const deadlineMs = Math.max(Math.min(LEAST_DEADLINE_MS, runDeadlineMs), runDeadlineMs * deadlineShare)
-    return this.#dispatch('run', { ...request, marker }, request.bodies, deadlineMs, () => this.#placeOf(marker))
+    return this.#dispatch('run', { ...request, marker }, request.bodies, deadlineMs, new RunMarker(marker))
   }
 
   ingest(request: IngestRequest): Promise<IngestReply> {
-    return this.#dispatch('ingest', request, request.bodies, this.#options.runDeadlineMs, () => ({}))
+    return this.#dispatch('ingest', request, request.bodies, this.#options.runDeadlineMs)
   }
 
   /**
@@ -137,11 +139,19 @@ export class ThreadPool implements HandlerPool {
     request: unknown,
     bodies: Uint8Array,
     deadlineMs: number,
-    place: () => Record<string, unknown>,
+    marker?: RunMarker,
   ): Promise<Reply> {
     await this.#turn()
+    // Closed between the two: nobody would end it.
+    if (this.#isClosed) throw poolClosed()
     const abort = new AbortController()
-    const deadline = setTimeout(() => abort.abort('overdue'), deadlineMs)
+    let starts = 0
+    const look = () => {
+      const leftMs = marker?.leftMs(deadlineMs) ?? (marker !== undefined && ++starts < MAX_STARTS ? deadlineMs : 0)
+      if (leftMs > 0) deadline = setTimeout(look, leftMs)
+      else abort.abort('overdue')
+    }
+    let deadline = setTimeout(look, deadlineMs)
     this.#active.add(abort)
     const startedMs = this.#clock.monotonicMs()
     try {
@@ -150,7 +160,7 @@ export class ThreadPool implements HandlerPool {
       this.counters.runs++
       return reply
     } catch (error) {
-      throw this.#failure(error, abort.signal, deadlineMs, place())
+      throw this.#failure(error, abort.signal, deadlineMs, this.#placeOf(marker))
     } finally {
       clearTimeout(deadline)
       this.#active.delete(abort)
@@ -172,7 +182,7 @@ export class ThreadPool implements HandlerPool {
   }
 
   #failure(error: unknown, signal: AbortSignal, deadlineMs: number, place: Record<string, unknown>): TelemetryError {
-    const failed = (kind: DeadLetterClass | undefined, message: string, cause?: unknown) =>
+    const failed = (kind: DeadLetterClass, message: string, cause?: unknown) =>
       new TelemetryError('TLM_HANDLER_FAILED', message, { ...place, class: kind }, cause)
     if (!signal.aborted) {
       this.counters.deaths++
@@ -180,13 +190,17 @@ export class ThreadPool implements HandlerPool {
       if (isOutOfMemory) this.counters.outOfMemory++
       return failed(isOutOfMemory ? 'oom' : 'crash-loop', `The run ended with its thread: ${messageOf(error)}`, error)
     }
-    if (signal.reason !== 'overdue') return failed(undefined, `The run was ended: ${signal.reason}`)
+    // By this program: what was at work has nothing to do with it.
+    if (signal.reason !== 'overdue') {
+      return new TelemetryError('TLM_HANDLER_FAILED', `The run was ended: ${signal.reason}`)
+    }
     this.counters.overdue++
     return failed('timeout', `The run took longer than ${Math.round(deadlineMs)} ms and was ended.`)
   }
 
-  #placeOf(marker: SharedArrayBuffer): Record<string, unknown> {
-    const { entry, userHandler } = new RunMarker(marker).read()
+  #placeOf(marker: RunMarker | undefined): Record<string, unknown> {
+    if (marker === undefined) return {}
+    const { entry, userHandler } = marker.read()
     return { entry, handler: userHandler === undefined ? undefined : this.#userHandlers[userHandler] }
   }
 

@@ -30,10 +30,10 @@ function batchOf(value: number) {
 }
 
 describe('the pool of handler threads', () => {
-  for (const [how, message] of [
-    ['memory', /memory/],
-    ['exit', /exit/],
-    ['loop', /longer than 1000 ms/],
+  for (const [how, message, kind] of [
+    ['memory', /memory/, 'oom'],
+    ['exit', /exit/, 'crash-loop'],
+    ['loop', /longer than 1000 ms/, 'timeout'],
   ] as const) {
     it(`rejects a run that ends its thread by ${how}, and runs the next in a new one`, async () => {
       const pool = poolOf(killing(how), 1, how === 'loop' ? 1000 : 30_000)
@@ -42,6 +42,7 @@ describe('the pool of handler threads', () => {
       assert.equal(dead.status, 'rejected')
       assert.equal(dead.reason.code, 'TLM_HANDLER_FAILED')
       assert.match(dead.reason.message, message)
+      assert.deepEqual(dead.reason.details, { class: kind, entry: 0, handler: 'test.killing' })
       assert.equal(next.status, 'fulfilled')
       assert.equal(next.value.results[0].samples, 1)
       assert.equal(pool.counters.deaths + pool.counters.overdue, 1)
@@ -76,5 +77,8 @@ describe('the pool of handler threads', () => {
     await pool.close()
     for (const { status } of await settled) assert.equal(status, 'rejected')
     await assert.rejects(pool.run(batchOf(1)), { code: 'TLM_HANDLER_FAILED' })
+    const [ran] = await settled
+    assert.ok(ran.status === 'rejected')
+    assert.deepEqual(ran.reason.details, {}, 'no handler is blamed')
   })
 })
