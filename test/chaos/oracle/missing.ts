@@ -5,7 +5,7 @@ import type { HubEnd } from './journal.js'
 export interface MissingAccount {
   /**
    * Replied to with 202 and in no store when the hub was killed: they were in its memory only. For each kill: how many,
-   * and how many there could be at most (taken in, less what its last figures counted as stored).
+   * and how many there could be at most (taken in, less what its last figures counted as stored or on disk).
    */
   inHubMemory: { hub: number; samples: number; atMost: number }[]
   /** Counted as dropped by the hub's own ledger, by reason. */
@@ -46,7 +46,7 @@ export function judgeMissing(evidence: Evidence, dead: ReadonlyMap<string, reado
   }
   const lost: NumberedSample[] = []
   const inHubMemory = [...tails].map(([hub, samples]) => {
-    const atMost = Math.max(0, offeredTo(evidence, hub) - (ends.get(hub) as HubEnd).delivered)
+    const atMost = Math.max(0, offeredTo(evidence, hub) - (ends.get(hub) as HubEnd).outlives)
     lost.push(...samples.slice(atMost))
     return { hub, samples: Math.min(samples.length, atMost), atMost }
   })

@@ -183,8 +183,9 @@ export class Stage {
 }
 
 /** Whether all that the hub was offered is stored, or dropped and counted. */
-function hasEnded({ accepted, delivered, dropped }: HubLedger, offered: number): boolean {
-  return accepted >= offered && accepted === delivered + dropped
+function hasEnded(ledger: HubLedger & { spooled?: number }, offered: number): boolean {
+  const { accepted, inFlight, spooled = 0 } = ledger
+  return accepted >= offered && inFlight + spooled === 0
 }
 
 function hubConfig({ shards }: StageOptions): string {
