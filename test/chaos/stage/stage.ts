@@ -136,6 +136,7 @@ export class Stage {
     return {
       offers: this.journal.offers,
       hubs: this.hubs.ends,
+      atRisk: this.tasks.atRisk,
       stored: this.effects.stored,
       deadLetters,
       aliens: this.effects.aliens,

@@ -20,6 +20,7 @@ function wellRun(fields: Partial<Evidence> = {}): Evidence {
   return {
     offers: new Map([['d', [{ first: 0, count: 100, hub: 0, outcome: 'accepted' as const }]]]),
     hubs: [hub()],
+    atRisk: new Set(),
     stored,
     deadLetters: [],
     aliens: [],
@@ -142,6 +143,12 @@ describe('the oracle of the chaos suite', () => {
     const stored = new Map([['pushed', [0, 1]]])
     const verdict = judge(wellRun({ offers, stored, runs: [], hubs: [hub({ endedBy: 'kill', outlives: 0 })] }))
     assert.deepEqual(verdict.lost, [{ device: 'pushed', number: 2 }])
+  })
+
+  it('tells apart pushed tasks that a killed Redis may not have written yet', () => {
+    const offers = new Map([['pushed', [{ first: 0, count: 3, hub: NO_HUB, outcome: 'accepted' as const }]]])
+    const verdict = judge(wellRun({ offers, stored: new Map([['pushed', [0]]]), runs: [], atRisk: new Set([0, 1]) }))
+    assert.deepEqual([verdict.lost, verdict.missing.inRedisMemory], [[{ device: 'pushed', number: 2 }], 1])
   })
 
   it('does not ask for samples of which nobody knows whether the hub took them', () => {
