@@ -15,8 +15,8 @@ export interface StormOptions {
   isStateKept: boolean
 }
 
-/** A bad sample that ends its processes needs some nine deliveries, each a lease after the last. */
-const REST_MS = 180_000
+/** A bad sample that ends its processes needs some nine deliveries, each a lease and often a start after the last. */
+const REST_MS = 300_000
 
 /** A storm on a stage of its own, from the first sample to the verdict. */
 export async function runStorm(options: StormOptions, say: (line: string) => void): Promise<StormReport> {

@@ -11,6 +11,7 @@ class RedisKill implements Nemesis {
 
   async strike(): Promise<string> {
     await this.#stage.redis.kill()
+    this.#stage.tasks.redisKilled()
     return 'redis'
   }
 

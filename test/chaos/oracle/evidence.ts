@@ -26,6 +26,8 @@ export interface Summary {
 export interface Evidence {
   offers: ReadonlyMap<string, readonly OfferRange[]>
   hubs: readonly HubEnd[]
+  /** Pushed tasks that Redis had confirmed within two seconds before it was killed; see the append-only file's fsync. */
+  atRisk: ReadonlySet<number>
   /** Numbers by device, once for each stored batch that holds them. */
   stored: ReadonlyMap<string, readonly number[]>
   deadLetters: readonly (NumberedSample & { class: string })[]

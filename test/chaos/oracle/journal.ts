@@ -17,8 +17,11 @@ export type OfferOutcome = 'accepted' | 'uncertain'
 export interface HubEnd {
   hub: number
   endedBy: 'kill' | 'stop'
-  /** Stored, as far as its last figures told: at a kill they are up to a quarter of a second old. */
-  delivered: number
+  /**
+   * Of what it was offered, what is stored or on disk, as far as its last figures told: at a kill they are up to a quarter
+   * of a second old.
+   */
+  outlives: number
   droppedBy: Readonly<Record<string, number>>
   imbalance: number
 }

@@ -1,13 +1,15 @@
 import type { Evidence, NumberedSample } from './evidence.js'
-import type { HubEnd } from './journal.js'
+import { type HubEnd, NO_HUB } from './journal.js'
 
 /** Accepted samples without effect that are accounted for all the same. */
 export interface MissingAccount {
   /**
    * Replied to with 202 and in no store when the hub was killed: they were in its memory only. For each kill: how many,
-   * and how many there could be at most (taken in, less what its last figures counted as stored).
+   * and how many there could be at most (taken in, less what its last figures counted as stored or on disk).
    */
   inHubMemory: { hub: number; samples: number; atMost: number }[]
+  /** Pushed tasks that Redis had confirmed and not yet written to its file when it was killed. */
+  inRedisMemory: number
   /** Counted as dropped by the hub's own ledger, by reason. */
   counted: Record<string, number>
 }
@@ -28,6 +30,7 @@ export function judgeMissing(evidence: Evidence, dead: ReadonlyMap<string, reado
   const ends = new Map(evidence.hubs.map((end) => [end.hub, end]))
   const tails = new Map<number, NumberedSample[]>()
   const others: NumberedSample[] = []
+  let inRedisMemory = 0
   for (const [device, ranges] of evidence.offers) {
     const arrived = new Set([...(evidence.stored.get(device) ?? []), ...(dead.get(device) ?? [])])
     const lastArrived = new Map<number, number>()
@@ -40,20 +43,21 @@ export function judgeMissing(evidence: Evidence, dead: ReadonlyMap<string, reado
         if (arrived.has(number)) continue
         const isTail = ends.get(hub)?.endedBy === 'kill' && number > (lastArrived.get(hub) ?? -1)
         if (isTail) tails.set(hub, [...(tails.get(hub) ?? []), { device, number }])
+        else if (hub === NO_HUB && evidence.atRisk.has(number)) inRedisMemory++
         else others.push({ device, number })
       }
     }
   }
   const lost: NumberedSample[] = []
   const inHubMemory = [...tails].map(([hub, samples]) => {
-    const atMost = Math.max(0, offeredTo(evidence, hub) - (ends.get(hub) as HubEnd).delivered)
+    const atMost = Math.max(0, offeredTo(evidence, hub) - (ends.get(hub) as HubEnd).outlives)
     lost.push(...samples.slice(atMost))
     return { hub, samples: Math.min(samples.length, atMost), atMost }
   })
   const counted = countedDrops(evidence.hubs)
   const covered = Object.values(counted).reduce((sum, count) => sum + count, 0)
   lost.push(...others.slice(covered))
-  return { account: { inHubMemory, counted }, lost }
+  return { account: { inHubMemory, inRedisMemory, counted }, lost }
 }
 
 function offeredTo({ offers }: Evidence, hub: number): number {

@@ -52,7 +52,7 @@ function stormSection(title: string, storm: StormReport): string[] {
 }
 
 function countRows(verdict: Verdict, fenced: number): (string | number)[][] {
-  const { inHubMemory, counted } = verdict.missing
+  const { inHubMemory, inRedisMemory, counted } = verdict.missing
   const inMemory = inHubMemory.reduce((sum, { samples }) => sum + samples, 0)
   const atMost = inHubMemory.reduce((sum, { atMost: bound }) => sum + bound, 0)
   return [
@@ -65,6 +65,7 @@ function countRows(verdict: Verdict, fenced: number): (string | number)[][] {
     ['out of order', verdict.reordered.length],
     ['innocent, dead-lettered', verdict.innocents.length],
     [`in the memory of ${inHubMemory.length} hubs when they were killed (at most ${atMost})`, inMemory],
+    ['pushed tasks that Redis had confirmed, and lost within two seconds with a SIGKILL', inRedisMemory],
     ...Object.entries(counted).map(([reason, count]) => [`dropped and counted by the hub: ${reason}`, count]),
     ['runs of a batch beyond its first', verdict.reruns],
     ['steps refused to former owners', fenced],

@@ -10,6 +10,9 @@ export interface RunningHub {
   url: string
 }
 
+/** What hubs with and without a spool on disk say of samples that outlive them. */
+type EndLedger = Partial<HubFigures['ledger'] & { spooled: number; recovered: number }>
+
 /** Patience for a start on a busy machine. */
 const START_MS = 60_000
 
@@ -64,8 +67,9 @@ export class HubKeeper {
     this.#program = undefined
     this.#url = undefined
     const figures = await end(program)
-    const { delivered = 0, droppedBy = {} } = figures?.ledger ?? {}
+    const { delivered = 0, droppedBy = {}, spooled = 0, recovered = 0 }: EndLedger = figures?.ledger ?? {}
     const imbalance = figures === undefined ? 0 : imbalanceOf(figures.ledger)
-    this.ends.push({ hub: this.#number, endedBy, delivered, droppedBy, imbalance })
+    const outlives = delivered + spooled - recovered
+    this.ends.push({ hub: this.#number, endedBy, outlives, droppedBy, imbalance })
   }
 }

@@ -6,6 +6,10 @@ import { QUEUE } from './store-leftovers.js'
 
 const INTERVAL_MS = 100
 const AGAIN_MS = 200
+/** With `appendfsync everysec` Redis keeps confirmed writes to itself for so long at most while the disk stalls. */
+const UNWRITTEN_MS = 2000
+/** More pushes than there are in that time. */
+const REMEMBERED = 100
 
 /**
  * Somebody who pushes tasks with `RPUSH telemetry:tasks`, around all proxies: each push that Redis has confirmed must
@@ -14,6 +18,9 @@ const AGAIN_MS = 200
 export class PushedTasks {
   readonly #client: Redis
   readonly #journal: Journal
+  /** Numbers that Redis had confirmed so lately when it was killed that it may have lost them. */
+  readonly atRisk = new Set<number>()
+  #confirmed: { number: number; atMs: number }[] = []
   #isStopping = false
   #running: Promise<void> | undefined
 
@@ -22,6 +29,13 @@ export class PushedTasks {
     this.#client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, enableOfflineQueue: false, ...never })
     this.#client.on('error', () => {})
     this.#journal = journal
+  }
+
+  /** Redis has just been killed. */
+  redisKilled(): void {
+    const sinceMs = performance.now() - UNWRITTEN_MS
+    for (const { number, atMs } of this.#confirmed) if (atMs >= sinceMs) this.atRisk.add(number)
+    this.#confirmed = []
   }
 
   start(): void {
@@ -64,5 +78,6 @@ export class PushedTasks {
     )
     this.#journal.add(PUSHED_DEVICE, { first, count: 1, hub: NO_HUB, outcome })
     if (outcome === 'uncertain') this.#client.disconnect()
+    else this.#confirmed = [...this.#confirmed.slice(-REMEMBERED), { number: first, atMs: performance.now() }]
   }
 }

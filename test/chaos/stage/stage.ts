@@ -136,6 +136,7 @@ export class Stage {
     return {
       offers: this.journal.offers,
       hubs: this.hubs.ends,
+      atRisk: this.tasks.atRisk,
       stored: this.effects.stored,
       deadLetters,
       aliens: this.effects.aliens,
@@ -183,8 +184,9 @@ export class Stage {
 }
 
 /** Whether all that the hub was offered is stored, or dropped and counted. */
-function hasEnded({ accepted, delivered, dropped }: HubLedger, offered: number): boolean {
-  return accepted >= offered && accepted === delivered + dropped
+function hasEnded(ledger: HubLedger & { spooled?: number }, offered: number): boolean {
+  const { accepted, inFlight, spooled = 0 } = ledger
+  return accepted >= offered && inFlight + spooled === 0
 }
 
 function hubConfig({ shards }: StageOptions): string {

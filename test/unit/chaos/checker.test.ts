@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { judge, problemsOf } from '#test/chaos/oracle/checker'
 import type { Evidence, HandlerRun } from '#test/chaos/oracle/evidence'
-import type { HubEnd } from '#test/chaos/oracle/journal'
+import { type HubEnd, NO_HUB } from '#test/chaos/oracle/journal'
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 
@@ -11,7 +11,7 @@ function run(first: number, last: number, pid = 1): HandlerRun {
 }
 
 function hub(fields: Partial<HubEnd> = {}): HubEnd {
-  return { hub: 0, endedBy: 'stop', delivered: 100, droppedBy: {}, imbalance: 0, ...fields }
+  return { hub: 0, endedBy: 'stop', outlives: 100, droppedBy: {}, imbalance: 0, ...fields }
 }
 
 /** A device whose hundred samples all took effect, in ten batches. */
@@ -20,6 +20,7 @@ function wellRun(fields: Partial<Evidence> = {}): Evidence {
   return {
     offers: new Map([['d', [{ first: 0, count: 100, hub: 0, outcome: 'accepted' as const }]]]),
     hubs: [hub()],
+    atRisk: new Set(),
     stored,
     deadLetters: [],
     aliens: [],
@@ -108,7 +109,7 @@ describe('the oracle of the chaos suite', () => {
   })
 
   describe('of a hub that was killed', () => {
-    const killed = (delivered: number) => [hub({ endedBy: 'kill', delivered })]
+    const killed = (outlives: number) => [hub({ endedBy: 'kill', outlives })]
 
     it('tells apart what was in its memory only, and bounds it', () => {
       const verdict = judge(wellRun({ hubs: killed(90), stored: new Map([['d', numbers(0, 92)]]) }))
@@ -135,6 +136,19 @@ describe('the oracle of the chaos suite', () => {
     const stored = new Map([['d', numbers(0, 92)]])
     const verdict = judge(wellRun({ stored, hubs: [hub({ droppedBy: { store_rolled_back: 5, ring_full: 0 } })] }))
     assert.deepEqual([verdict.lost.length, verdict.missing.counted], [3, { store_rolled_back: 5 }])
+  })
+
+  it('calls a pushed task lost that Redis had confirmed, whatever a hub had in its memory', () => {
+    const offers = new Map([['pushed', [{ first: 0, count: 3, hub: NO_HUB, outcome: 'accepted' as const }]]])
+    const stored = new Map([['pushed', [0, 1]]])
+    const verdict = judge(wellRun({ offers, stored, runs: [], hubs: [hub({ endedBy: 'kill', outlives: 0 })] }))
+    assert.deepEqual(verdict.lost, [{ device: 'pushed', number: 2 }])
+  })
+
+  it('tells apart pushed tasks that a killed Redis may not have written yet', () => {
+    const offers = new Map([['pushed', [{ first: 0, count: 3, hub: NO_HUB, outcome: 'accepted' as const }]]])
+    const verdict = judge(wellRun({ offers, stored: new Map([['pushed', [0]]]), runs: [], atRisk: new Set([0, 1]) }))
+    assert.deepEqual([verdict.lost, verdict.missing.inRedisMemory], [[{ device: 'pushed', number: 2 }], 1])
   })
 
   it('does not ask for samples of which nobody knows whether the hub took them', () => {

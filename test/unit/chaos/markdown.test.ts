@@ -8,6 +8,7 @@ import { type ChaosReport, problemsOfReport } from '#test/chaos/report/report'
 const verdict = judge({
   offers: new Map(),
   hubs: [],
+  atRisk: new Set(),
   stored: new Map(),
   deadLetters: [],
   aliens: [],
