@@ -47,11 +47,9 @@ describe('what the simulation once found', () => {
     }
   })
 
-  it('settlements whose replies were lost before a release: no delivery is remembered of what is gone', async () => {
-    for (let seed = 1; seed <= 12; seed++) {
-      const nemeses = ['store restarts' as const, 'processor restarts' as const]
-      const plan = { nemeses, nemesisEveryMs: 100, networkFaults: ['reply lost' as const], networkFaultRate: 0.05 }
-      const result = await runSchedule({ seed, size: 'small', plan })
+  it('a shard released after the store lost its entries: no delivery is remembered of what is gone', async () => {
+    for (const seed of [20001, 20011, 20013, 20037]) {
+      const result = await runSchedule({ seed, size: 'large' })
       assert.deepEqual(result.violations, [], describeFailure(result))
     }
   })

@@ -1,6 +1,7 @@
 /**
  * Runs schedules: `npm run simulate -- --seed 1 --schedules 1000 [--size small|large] [--trace] [--mutation n]`.
- * Prints a line per failing seed with the command that shows it again, and ends with status 1 when there was one.
+ * Prints each failing seed with the command that shows it again, and ends with status 1 when there was one. SIGINT and
+ * SIGTERM end it after the schedule under way.
  */
 import { parseArgs } from 'node:util'
 import { Coverage } from './engine/coverage.js'
@@ -37,7 +38,13 @@ let events = 0
 let virtualMs = 0
 let longestDrainMs = 0
 let done = 0
-for (; done < schedules && failures < MAX_FAILURES; done++) {
+let isEnding = false
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    isEnding = true
+  })
+}
+for (; done < schedules && failures < MAX_FAILURES && !isEnding; done++) {
   const worldSize = size ?? WORLD_SIZES[(seed + done) % WORLD_SIZES.length]
   const result = await runSchedule({
     seed: seed + done,

@@ -43,6 +43,8 @@ export class SimulatedClient {
   readonly #replyTimeoutMs: number
   readonly #listeners: { event: string; listen: (error?: Error) => void }[] = []
   #pending: Pending[] = []
+  /** On their way back. */
+  readonly #replies: unknown[] = []
   #inFlight: InFlight[] = []
   #lastArrivalMs = 0
   #lastReplyMs = 0
@@ -213,12 +215,15 @@ export class SimulatedClient {
     const { scheduler } = this.#network
     const atMs = Math.max(scheduler.nowMs + this.#wayMs() + delayMs, this.#lastReplyMs + 0.001)
     this.#lastReplyMs = atMs
+    this.#replies.push(value)
     scheduler.at(atMs - scheduler.nowMs, this.#actor, 'reply', () => {
       if (this.status !== 'ready') return
       this.#heardMs = scheduler.nowMs
+      // Not `value`: after a stop of the process these events may come in another order, the bytes do not.
+      const reply = this.#replies.shift()
       const pending = this.#pending.shift()
-      if (value instanceof ServerError) pending?.reject(new Error(value.message))
-      else pending?.resolve(value)
+      if (reply instanceof ServerError) pending?.reject(new Error(reply.message))
+      else pending?.resolve(reply)
     })
   }
 
