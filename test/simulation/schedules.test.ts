@@ -67,4 +67,9 @@ describe('what the simulation once found', () => {
       assert.deepEqual(result.violations, [], describeFailure(result))
     }
   })
+
+  it('an entry that kills its run in the company of one that kills its process: both are convicted', async () => {
+    const { violations, ...run } = await runSchedule({ seed: 57, size: 'large' })
+    assert.deepEqual(violations, [], describeFailure({ ...run, violations }))
+  })
 })

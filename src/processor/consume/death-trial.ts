@@ -112,7 +112,9 @@ export class DeathTrial {
   ): Promise<boolean> {
     const { handlers } = this.#context
     if (!(await this.#endsWell([], rows))) return false
-    const controls = others.filter((other) => other.handler === selector).slice(0, MAX_CONTROLS)
+    // A suspect among them might end the whole process, unannounced: nobody would ever learn which of the two it is.
+    const fit = others.filter((other) => other.handler === selector && !this.#suspects.isSuspect(other))
+    const controls = fit.slice(0, MAX_CONTROLS)
     for (const control of controls) {
       if (await this.#endsWell([control], rows)) return true
     }
