@@ -65,7 +65,10 @@ export interface LeasedEntry {
   /** Opaque; grows within one shard, priority and ownership. Another owner may be given the entry with another id. */
   id: string
   priority: Priority
-  /** Times the entry was handed to an owner, from 1. Not the number of handler attempts. */
+  /**
+   * Times the entry was handed to an owner, from 1, since it was stored or last put back untouched. Not the number of
+   * handler attempts.
+   */
   deliveryCount: number
   /** Handler attempts that failed before. */
   attempts: number
@@ -86,6 +89,8 @@ export interface RetryOrder {
   afterMs: number
   /** What it asks for from now on: the rest is done. Absent: as before. */
   handler?: HandlerSelector
+  /** Its deliveries so far do not count: it was put back in good order. */
+  isUntouched?: boolean
 }
 
 /** An entry that is put aside, or a part of one. */

@@ -67,7 +67,7 @@ interface Tables {
   cursor: Cursor
   /** By numbering. */
   handed: HandedSeqs
-  /** Times that an entry was handed out, from the second on. */
+  /** Times that an entry was handed out; of one in the log from the second on. */
   deliveries: number
   retry: RetryRow
   dead: DeadRow

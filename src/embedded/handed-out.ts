@@ -30,9 +30,8 @@ export class HandedOut {
     const raised = new Map<string, HandedSeqs>()
     const counts = sources.map((source) => {
       const count = this.#countOf(source) + 1
-      // Of retries only replayed ones have not been handed out before.
-      if (count > 1 || source.kind === 'retry') changes.push(['deliveries', keyOf(source), count])
-      else if (source.kind === 'log') this.#raise(raised, source.reader.name, source.ref)
+      if (count === 1 && source.kind === 'log') this.#raise(raised, source.reader.name, source.ref)
+      else changes.push(['deliveries', keyOf(source), count])
       return count
     })
     for (const [name, seqs] of raised) changes.push(['handed', name, seqs])

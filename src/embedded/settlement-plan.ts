@@ -79,7 +79,7 @@ export class SettlementPlan {
       dueAtMs: this.#nowUs / 1000 + how.afterMs,
       priority: how.priority,
       attempts: how.attempts,
-      deliveryCount,
+      deliveryCount: how.isUntouched ? 0 : deliveryCount,
       ...{ handler: how.handler ?? handler, correlationId, samples, bytes, firstTakenAtUs, storedAtUs, generation },
       bodyFile: await this.#bodies.write(await bodyOf(source, this.#bodies)),
     }

@@ -222,10 +222,11 @@ class FaultyShard implements OwnedShard {
       this.#store.onSettle(this.shard, settlement)
       const { entries, state, deadLetters } = this.#state
       for (const id of settlement.ack) entries.delete(storedId(id))
-      for (const { id, attempts, afterMs, handler } of settlement.retry) {
+      for (const { id, attempts, afterMs, handler, isUntouched } of settlement.retry) {
         const stored = entries.get(storedId(id))
         if (stored === undefined) continue
         Object.assign(stored, { attempts, fromMs: performance.now() + afterMs, leasedTo: undefined })
+        if (isUntouched) stored.deliveryCount = 0
         if (handler !== undefined) stored.entry = { ...stored.entry, handler }
       }
       for (const [id, orders] of deadLettersByEntry(settlement.deadLetter)) {

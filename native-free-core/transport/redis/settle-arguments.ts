@@ -29,10 +29,12 @@ export function settleArguments(
     if (entry) acks.push([entry.priority, entry.streamId, entry.samples, entry.bytes])
   }
   const retries: ScriptArgument[][] = []
-  for (const { id, attempts, afterMs, handler = '' } of retry) {
+  for (const { id, attempts, afterMs, handler = '', isUntouched } of retry) {
     const entry = claim(id)
     const delayMs = Math.max(0, Math.ceil(afterMs))
-    if (entry) retries.push([entry.priority, entry.streamId, attempts, entry.deliveryCount, delayMs, handler])
+    if (!entry) continue
+    const deliveries = isUntouched ? 0 : entry.deliveryCount
+    retries.push([entry.priority, entry.streamId, attempts, deliveries, delayMs, handler])
   }
   const dead: ScriptArgument[][] = []
   for (const [id, orders] of deadLettersByEntry(deadLetter)) {

@@ -1,6 +1,8 @@
 import type { LeasedEntry, RetryOrder } from '#core/transport/batch-stream'
+import type { EntryAdmission } from '../dispatch/handler-watch.js'
 import type { DeathTrial } from './death-trial.js'
 import type { RunEntry } from './entry-judge.js'
+import { putBack } from './entry-verdict.js'
 import type { ShardLoopContext } from './shard-loop-context.js'
 import type { SuspectLane } from './suspect-lane.js'
 
@@ -36,10 +38,13 @@ export class EntryGate {
     for (const [index, entry] of entries.entries()) {
       const isSuspect = this.#suspects.isSuspect(entry)
       if (isSuspect && gated.run.length > 0) return { ...gated, rest: entries.slice(index) }
-      const { id, priority, attempts } = entry
-      const admission = await this.#admission(entry)
+      let admission = this.#admit(entry)
+      while (admission.kind === 'try') {
+        await this.#trial.tryHandler(entry, admission.handler)
+        admission = this.#admit(entry)
+      }
       if (admission.kind === 'wait') {
-        gated.held.push({ id, priority, attempts, afterMs: admission.afterMs })
+        gated.held.push(putBack(entry, admission.afterMs))
         this.#context.held.handler_paused++
         continue
       }
@@ -49,17 +54,16 @@ export class EntryGate {
     return gated
   }
 
-  async #admission(entry: LeasedEntry): Promise<{ kind: 'run'; skip?: string } | { kind: 'wait'; afterMs: number }> {
+  /** An entry that leaves in parts cannot be kept for another handler as well: it waits for that one. */
+  #admit(entry: LeasedEntry): EntryAdmission {
     const { handlers } = this.#context
-    for (;;) {
-      const admission = handlers.admit(entry.handler)
-      if (admission.kind !== 'try') return admission
-      await this.#trial.tryHandler(entry, admission.handler)
-    }
+    const admission = handlers.admit(entry.handler)
+    if (admission.kind !== 'run' || admission.skip === undefined || !this.#suspects.planOf(entry)) return admission
+    return { kind: 'wait', handler: admission.skip, afterMs: handlers.pauseMs(admission.skip) }
   }
 
   #howToRun(entry: LeasedEntry, skip: string | undefined): RunEntry {
-    const isLast = entry.attempts >= this.#context.settings.maxRetries
+    const isLast = entry.attempts >= this.#context.settings.maxRetries && skip === undefined
     const parts = this.#suspects.planOf(entry)?.parts
     if (skip === undefined && !isLast && parts === undefined) return entry
     return { ...entry, ...(skip !== undefined && { skip }), ...(isLast && { isolate: true }), ...(parts && { parts }) }

@@ -2,7 +2,7 @@ import type { DeadLetterClass } from '#core/model/dead-letter'
 import type { DeadSample, HandlerEntry, HandlerEntryResult } from '#core/protocol/handler-messages'
 import type { DeadLetterOrder, LeasedEntry } from '#core/transport/batch-stream'
 import type { Remainder } from './applied-entries.js'
-import { deadLetterOf, failedHandler, type Verdict, verdictOn } from './entry-verdict.js'
+import { deadLetterOf, failedHandler, putBack, type Verdict, verdictOn } from './entry-verdict.js'
 import type { ShardLoopContext } from './shard-loop-context.js'
 import type { SuspectLane } from './suspect-lane.js'
 
@@ -27,20 +27,24 @@ export class EntryJudge {
     const isRead = error === undefined || error.code === 'TLM_HANDLER_FAILED'
     if (isRead) handlers.ran(correlationId, handler, attempts, skip, failedHandler(error))
     if (error === undefined) return { kind: 'applied', remainder: this.#remainder(entry, dead) }
-    return verdictOn(entry, error, {
+    const verdict = verdictOn(entry, error, {
       maxRetries: settings.maxRetries,
       random,
       pauseMs: (type) => (type !== undefined && handlers.isPaused(type) ? handlers.pauseMs(type) : undefined),
       retryAfterMs: (type, attempts) => handlers.retryAfterMs(type, attempts),
     })
+    if (skip === undefined || verdict.kind !== 'dead-letter') return verdict
+    if (verdict.deadLetter.class !== 'handler-error') return verdict
+    // It is owed to the handler that was left out, and was not isolated: its last attempt waits for that handler.
+    const retry = putBack(entry, handlers.pauseMs(skip))
+    return { kind: 'hold', reason: 'handler_paused', retry }
   }
 
   #remainder(entry: RunEntry, dead: readonly DeadSample[]): Remainder {
-    const { id, priority, attempts, skip } = entry
+    const { skip } = entry
     if (dead.length > 0) return { dead: dead.map((sample) => this.#deadLetter(entry, sample)) }
     if (skip === undefined) return {}
-    const afterMs = this.#context.handlers.pauseMs(skip)
-    return { retry: { id, priority, attempts, afterMs, handler: skip } }
+    return { retry: { ...putBack(entry, this.#context.handlers.pauseMs(skip)), handler: skip } }
   }
 
   #deadLetter(entry: RunEntry, sample: DeadSample): DeadLetterOrder {

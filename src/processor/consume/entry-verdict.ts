@@ -39,7 +39,7 @@ export function verdictOn(entry: LeasedEntry, error: PortableError, context: Ver
   const { id, priority } = entry
   if (isNewer(error)) {
     const afterMs = NEWER_MS.least + random() * (NEWER_MS.most - NEWER_MS.least)
-    return { kind: 'hold', reason: 'newer_version', retry: { id, priority, attempts: entry.attempts, afterMs } }
+    return { kind: 'hold', reason: 'newer_version', retry: putBack(entry, afterMs) }
   }
   const hopeless = HOPELESS[error.code]
   if (hopeless !== undefined) {
@@ -48,8 +48,7 @@ export function verdictOn(entry: LeasedEntry, error: PortableError, context: Ver
   const handler = failedHandler(error)
   const afterPauseMs = pauseMs(handler)
   if (afterPauseMs !== undefined) {
-    const retry = { id, priority, attempts: entry.attempts, afterMs: afterPauseMs }
-    return { kind: 'hold', reason: 'handler_paused', retry }
+    return { kind: 'hold', reason: 'handler_paused', retry: putBack(entry, afterPauseMs) }
   }
   const attempts = entry.attempts + 1
   if (attempts > maxRetries) {
@@ -61,6 +60,11 @@ export function verdictOn(entry: LeasedEntry, error: PortableError, context: Ver
 const HOPELESS: Readonly<Record<string, DeadLetterClass>> = {
   TLM_BATCH_UNREADABLE: 'unreadable',
   TLM_TASK_INVALID: 'invalid',
+}
+
+/** For an entry with which nothing is wrong: neither an attempt nor a delivery is used. */
+export function putBack({ id, priority, attempts }: LeasedEntry, afterMs: number): RetryOrder {
+  return { id, priority, attempts, afterMs, isUntouched: true }
 }
 
 export function deadLetterOf({ id, priority }: LeasedEntry, reason: DeadLetterClass, message: string): DeadLetterOrder {

@@ -195,6 +195,22 @@ export const settleCases: Cases = {
     assert.deepEqual({ ...again, id }, { ...entry, handler: 'my.handler', deliveryCount: 2 })
   },
 
+  'an entry that is put back untouched comes again as for the first time, as often as that is done': async (
+    fixture,
+  ) => {
+    await store(await fixture.producer(), [batch(1)])
+    const first = await fixture.owner()
+    for (let round = 0; round < 4; round++) {
+      const [{ id, priority, deliveryCount }] = await first.lease(ALL, 10_000)
+      assert.equal(deliveryCount, 1)
+      await first.settle(settlement({ retry: [{ id, priority, attempts: 0, afterMs: 0, isUntouched: true }] }))
+    }
+    const [{ deliveryCount }] = await first.lease(ALL, 10_000)
+    assert.equal(deliveryCount, 1)
+    await first.release()
+    assert.equal((await leaseAll(await fixture.owner('holder-b')))[0].deliveryCount, 2)
+  },
+
   'one settlement does all its parts together': async (fixture) => {
     const stream = await fixture.stream()
     await store(await fixture.producer(), batches(1, 4))

@@ -48,7 +48,7 @@ it('what a newer program wrote is put back as it was, what no program ever wrote
   assert.deepEqual(verdict, {
     kind: 'hold',
     reason: 'newer_version',
-    retry: { id: '1', priority: 1, attempts: 3, afterMs: 45_000 },
+    retry: { id: '1', priority: 1, attempts: 3, afterMs: 45_000, isUntouched: true },
   })
   assert.equal(verdictOn(entry, unknown(0), context()).kind, 'dead-letter')
 })

@@ -281,6 +281,31 @@ describe('an entry that cannot be processed', () => {
   })
 })
 
+describe('an entry that fails in one handler while another is paused', () => {
+  it('is not given up before the paused one has had it, too', async () => {
+    const user = (type: string) => ({ type, options: {}, moduleUrl: 'file:///handler.mjs' })
+    const handlers = [{ type: 'test.sum', options: {} }, user('paused'), user('failing')]
+    rig = new ShardRig(new FaultyStore(1), { maxRetries: 0 }, 'a', undefined, { handlers })
+    for (let i = 0; i < 10; i++) rig.handlers.ran(`other ${i}`, 'paused', 0, undefined, 'paused')
+    const [{ circuit }] = rig.handlers.handlers
+    assert.equal(circuit.state, 'open')
+    const no = { code: 'TLM_HANDLER_FAILED', message: 'no', details: { handler: 'failing' } } as const
+    rig.pool.errorOf = ({ handler }, value) => (value === 3 && handler === '*' ? no : undefined)
+    const states: string[] = []
+    rig.store.onSettle = (_, { deadLetter }) => {
+      if (deadLetter.length > 0) states.push(circuit.state)
+    }
+    append(1, 5)
+    rig.balancer.start()
+    await rig.settled()
+    assert.deepEqual(states, ['closed'])
+    assert.ok(rig.held.handler_paused > 0)
+    assert.equal(rig.store.shards[0].deadLetters.length, 1)
+    assert.deepEqual(savedSum(rig.store.shards[0].state), { count: 8, sum: 24 })
+    assert.equal(rig.imbalance, 0)
+  })
+})
+
 describe('a sink', () => {
   it('that loses rows acknowledges nothing that came after its last commit', async () => {
     for (let nth = 1; nth <= 4; nth++) {
