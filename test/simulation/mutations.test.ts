@@ -12,10 +12,11 @@ describe('the simulation finds the protocol broken when', () => {
     it(mutation.name, async (test) => {
       for (let seed = 1; seed <= ENOUGH; seed++) {
         const size = WORLD_SIZES[seed % WORLD_SIZES.length]
-        const { violations } = await runSchedule({ seed, size, mutation })
+        const { plan = {} } = mutation
+        const { violations } = await runSchedule({ seed, size, mutation, plan })
         if (violations.length === 0) continue
         test.diagnostic(`seed ${seed}: ${violations[0].slice(0, 160)}`)
-        const { violations: unbroken } = await runSchedule({ seed, size })
+        const { violations: unbroken } = await runSchedule({ seed, size, plan })
         return assert.deepEqual(unbroken, [])
       }
       assert.fail(`Nothing was found within ${ENOUGH} schedules.`)

@@ -50,7 +50,7 @@ for (; done < schedules && failures < MAX_FAILURES && !isEnding; done++) {
     seed: seed + done,
     size: worldSize,
     keepsTrace: values.trace,
-    ...(mutation && { mutation }),
+    ...(mutation && { mutation, plan: mutation.plan ?? {} }),
   })
   coverage.addAll(result.coverage)
   events += result.events
