@@ -54,6 +54,10 @@ export class DrainSupervisor implements Service {
     this.#spool = spoolOf(options)
     const workers = this.#spool?.kind === 'ready' ? this.#spool.lanes : options.workers
     if (this.#spool?.kind === 'unusable') log.error({ problem: this.#spool.problem }, 'the hub runs without a spool')
+    if (this.#spool?.kind === 'ready' && this.#spool.abandoned.length > 0) {
+      const text = 'other hubs have left batches: start one of their gateway.id to deliver them, or remove them'
+      log.warn({ directories: this.#spool.abandoned }, text)
+    }
     if (workers !== options.workers) {
       const text = 'as many drain workers as filled the spool empty it first: ring.workers applies at a later start'
       log.warn({ workers, wanted: options.workers }, text)

@@ -22,6 +22,8 @@ export type PreparedSpool =
       /** Drain workers to run: as many as the spool was filled by, as long as something is in it. */
       lanes: number
       laneDirectory(lane: number): string
+      /** Directories of other hubs that hold batches and are used by nobody: only a hub of their id delivers those. */
+      abandoned: readonly string[]
       /** Another run of the hub may use it. */
       release(): void
     }
@@ -59,11 +61,17 @@ export function prepareSpool({ directory, hubId, shards, lanes }: SpoolPlace): P
     const path = join(root, 'spool.json')
     const found = readFormat(path)
     const wanted = { version: FORMAT_VERSION, shards, lanes }
-    const filled = readdirSync(root).filter((name) => /^r\d+$/.test(name) && hasSegments(join(root, name)))
+    const filled = filledLanes(root)
+    const abandoned = readdirSync(directory)
+      .filter((name) => name !== folderOf(hubId) && isAbandoned(join(directory, name)))
+      .map((name) => join(directory, name))
+    const ready = (lanesToRun: number): PreparedSpool => {
+      return { kind: 'ready', lanes: lanesToRun, laneDirectory, abandoned, release: () => lock?.release() }
+    }
     if (filled.length === 0 || found === undefined) {
       const needed = Math.max(lanes, ...filled.map((name) => Number(name.slice(1)) + 1))
       writeFormat(path, { ...wanted, lanes: needed })
-      return ready(needed, laneDirectory, lock)
+      return ready(needed)
     }
     const away = `move ${root} away`
     if (found.version !== FORMAT_VERSION) {
@@ -74,16 +82,12 @@ export function prepareSpool({ directory, hubId, shards, lanes }: SpoolPlace): P
       const fix = `Fix: set store.shards to ${String(found.shards)} until they are delivered, or ${away}`
       return unusable(`${root} holds batches for ${String(found.shards)} shards, not ${shards}. ${fix}`)
     }
-    return ready(isLaneCount(found.lanes) ? found.lanes : lanes, laneDirectory, lock)
+    return ready(isLaneCount(found.lanes) ? found.lanes : lanes)
   } catch (error) {
     return unusable(
       `${messageOf(error)}. Fix: make ${directory} a directory that this user can write, or set spool.dir`,
     )
   }
-}
-
-function ready(lanes: number, laneDirectory: (lane: number) => string, lock: SpoolLock): PreparedSpool {
-  return { kind: 'ready', lanes, laneDirectory, release: () => lock.release() }
 }
 
 /** A name for files; ids that are none are told apart by a hash. */
@@ -93,8 +97,19 @@ function folderOf(hubId: string): string {
   return `${hubId.replace(/[^\w-]/g, '_').slice(0, 48)}-${hash}`
 }
 
-function hasSegments(directory: string): boolean {
-  return readdirSync(directory).some((name) => name.endsWith('.spool'))
+/** Lanes of a hub's directory that have segments. */
+function filledLanes(root: string): string[] {
+  return readdirSync(root).filter((name) => {
+    return /^r\d+$/.test(name) && readdirSync(join(root, name)).some((file) => file.endsWith('.spool'))
+  })
+}
+
+function isAbandoned(root: string): boolean {
+  try {
+    return filledLanes(root).length > 0 && !SpoolLock.isTaken(join(root, 'lock'))
+  } catch {
+    return false
+  }
 }
 
 function isLaneCount(lanes: unknown): lanes is number {

@@ -33,6 +33,12 @@ export class SpoolLock {
     }
   }
 
+  /** Whether a living process holds it. */
+  static isTaken(path: string): boolean {
+    const holder = read(path)
+    return holder !== undefined && isHeld(holder)
+  }
+
   release(): void {
     if (read(this.#path) === this.#content) rmSync(this.#path, { force: true })
   }

@@ -65,6 +65,14 @@ describe('the directory of a spool', () => {
     assert.equal(readyOf(prepare({ lanes: 1 })).lanes, 1)
   })
 
+  it('tells of other hubs that have left batches and do not run', () => {
+    fill(0)
+    const of = (hubId: string) => readyOf(prepare({ hubId })).abandoned
+    assert.deepEqual(of('other'), [join(directory, 'hub')])
+    readyOf(prepare())
+    assert.deepEqual(of('third'), [])
+  })
+
   it('that is filled and says nothing has as many workers as have batches', () => {
     fill(2)
     writeFileSync(join(directory, 'hub', 'spool.json'), '{"ver')
