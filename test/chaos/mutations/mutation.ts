@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
 /** One protection taken out of the built programs, and what must notice. */
 export interface Mutation {
   readonly name: string
@@ -61,3 +64,19 @@ export const MUTATIONS: readonly Mutation[] = [
     point: 'bad-company',
   },
 ]
+
+/**
+ * Every file of the mutation's name that has its text: a build leaves the scripts of former versions in their folder.
+ *
+ * @throws Error the text is nowhere exactly once: the product has changed, and so must the mutation
+ */
+export function targetsOf(dist: string, { name, file, from }: Mutation): string[] {
+  const folder = join(dist, dirname(file))
+  const [before, after = ''] = basename(file).split('*')
+  const targets = readdirSync(folder)
+    .filter((found) => found.startsWith(before) && found.endsWith(after) && found.endsWith('.js'))
+    .map((found) => join(folder, found))
+    .filter((path) => readFileSync(path, 'utf8').split(from).length === 2)
+  if (targets.length === 0) throw new Error(`Mutation ${name}: no ${file} has this exactly once: ${from}`)
+  return targets
+}

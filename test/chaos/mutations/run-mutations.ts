@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { repositoryFile } from '#test/support/repository'
-import { MUTATIONS, type Mutation, type MutationResult } from './mutation.js'
+import { MUTATIONS, type Mutation, type MutationResult, targetsOf } from './mutation.js'
 
 /** A case that does not come to rest by then has failed. */
 const REST_MS = 25_000
@@ -54,21 +54,11 @@ async function runIn(mutation: Mutation | undefined, point: string): Promise<{ i
   }
 }
 
-/**
- * Changes every file of the name that has the text: a build leaves the scripts of former versions in their folder.
- *
- * @throws Error the text is nowhere exactly once: the product has changed, and so must the mutation
- */
-function mutate(dist: string, { name, file, from, to }: Mutation): void {
-  const folder = join(dist, dirname(file))
-  const [before, after = ''] = basename(file).split('*')
-  const candidates = readdirSync(folder).filter((found) => found.startsWith(before) && found.endsWith(after))
-  let changed = 0
-  for (const candidate of candidates.filter((found) => found.endsWith('.js'))) {
-    const parts = readFileSync(join(folder, candidate), 'utf8').split(from)
-    if (parts.length !== 2) continue
-    writeFileSync(join(folder, candidate), parts.join(to))
-    changed++
-  }
-  if (changed === 0) throw new Error(`Mutation ${name}: no ${file} has this exactly once: ${from}`)
+function mutate(dist: string, mutation: Mutation): void {
+  const { from, to } = mutation
+  for (const file of targetsOf(dist, mutation))
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replace(from, () => to),
+    )
 }
