@@ -17,10 +17,13 @@ export interface TestRedis {
   stop(): Promise<void>
 }
 
-/** @param extra further command line options, e.g. `['--maxmemory-policy', 'allkeys-lru']` */
-export async function startRedis(extra: readonly string[] = []): Promise<TestRedis> {
+/**
+ * @param extra further command line options, e.g. `['--maxmemory-policy', 'allkeys-lru']`
+ * @param wantedPort one that is known to be free
+ */
+export async function startRedis(extra: readonly string[] = [], wantedPort?: number): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'telemetryhub-redis-'))
-  const port = await freePort()
+  const port = wantedPort ?? (await freePort())
   let child = await launch(dir, port, extra)
   return {
     port,

@@ -1,18 +1,19 @@
 /**
- * The {@link BatchStream} and {@link TaskInbox} on Redis Streams, for many hosts: Redis or Valkey from 7.0. Keys,
- * scripts and guarantees: `docs/redis.md`.
+ * The {@link BatchStream} and {@link TaskInbox} on Redis Streams, for many hosts: Redis or Valkey from 7.0, single, with
+ * sentinels or as a cluster. Keys, scripts and guarantees: `docs/redis.md`.
  */
 import type { Redis } from 'ioredis'
 import type { BatchProducer, BatchStream } from '../batch-stream.js'
 import type { TaskInbox } from '../task-inbox.js'
-import { queueKeys } from './keyspace.js'
+import type { CommandRouter } from './command-router.js'
+import type { TagScheme } from './hash-slot.js'
+import { inboxKeys, keysOfShards, queueKeys, type ShardKeys } from './keyspace.js'
+import { openRouter } from './open-router.js'
 import { RedisBatchStream } from './redis-batch-stream.js'
 import { RedisInbox } from './redis-inbox.js'
-import { RedisLink } from './redis-link.js'
-import { type RedisOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
+import { type RedisStreamOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
 import { RedisProducer } from './redis-producer.js'
 import { APPEND } from './scripts/append-v1-k5.js'
-import { ServerWatch } from './server-watch.js'
 import { checkQueue, checkServer } from './store-check.js'
 
 /**
@@ -23,12 +24,12 @@ import { checkQueue, checkServer } from './store-check.js'
  */
 export async function openBatchProducer(options: unknown): Promise<BatchProducer> {
   const stream = readRedisStreamOptions(options)
-  const link = await openLink(stream, 'producer', async (client, where) => {
-    await checkServer(client, where)
-    await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
+  const { router, keys } = await openQueue(stream, 'producer', async (client) => {
     await client.script('LOAD', APPEND.text)
+    // Whether the user may ask at all: later it would look as if the replicas had not answered.
+    if (stream.replication !== undefined) await client.call('WAIT', 0, 1)
   })
-  return new RedisProducer(link, stream.queueName, stream.shards)
+  return new RedisProducer(router, keys, stream.replication)
 }
 
 /**
@@ -40,12 +41,8 @@ export async function openBatchProducer(options: unknown): Promise<BatchProducer
  */
 export async function openBatchStream(options: unknown, holder: string): Promise<BatchStream> {
   const stream = readRedisStreamOptions(options)
-  const watch = new ServerWatch()
-  const link = await openLink(stream, 'stream', async (client, where) => {
-    watch.see(await checkServer(client, where))
-    await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
-  })
-  return new RedisBatchStream(link, watch, stream, holder)
+  const { router, keys } = await openQueue(stream, 'stream')
+  return new RedisBatchStream(router, keys, stream, holder)
 }
 
 /**
@@ -57,24 +54,26 @@ export async function openBatchStream(options: unknown, holder: string): Promise
  */
 export async function openTaskInbox(options: unknown, holder: string): Promise<TaskInbox> {
   const redis = readRedisOptions(options)
-  const watch = new ServerWatch()
-  const link = await openLink(redis, 'inbox', async (client, where) => watch.see(await checkServer(client, where)))
-  return new RedisInbox(link, watch, redis, holder)
+  const router = await openRouter(redis, 'inbox', inboxKeys(redis.queueName).list, (client, { where }) =>
+    checkServer(client, where),
+  )
+  return new RedisInbox(router, redis, holder)
 }
 
-async function openLink(
-  options: RedisOptions,
+/** Also makes the queue known, again whenever its server is new: a flushed one has forgotten it. */
+async function openQueue(
+  { shards, queueName, ...options }: RedisStreamOptions,
   name: string,
-  prepare: (client: Redis, where: string) => Promise<void>,
-): Promise<RedisLink> {
-  const link: RedisLink = new RedisLink(options, name, options.commandTimeoutMs, (client) =>
-    prepare(client, link.where),
-  )
-  try {
-    await link.client()
-  } catch (error) {
-    link.close()
-    throw error
-  }
-  return link
+  prepare: (client: Redis) => Promise<void> = async () => {},
+): Promise<{ router: CommandRouter; keys: ShardKeys[] }> {
+  const queue = queueKeys(queueName)
+  let tags: TagScheme = 'plain'
+  const router = await openRouter({ queueName, ...options }, name, queue.meta, async (client, reached) => {
+    const { where, isCluster, holdsKey } = reached
+    const run = await checkServer(client, where)
+    if (holdsKey) tags = await checkQueue(client, where, queue, shards, isCluster ? 'spread' : 'plain')
+    await prepare(client)
+    return run
+  })
+  return { router, keys: keysOfShards(queueName, shards, tags) }
 }
