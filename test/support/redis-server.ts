@@ -11,8 +11,11 @@ export interface TestRedis {
   readonly pid: number
   /** SIGKILL, as a crash would; the data directory stays. */
   kill(): Promise<void>
-  /** Starts again on the same port and data. */
-  restart(): Promise<void>
+  /** Starts again on the same port and data. @param more options than at first */
+  restart(more?: readonly string[]): Promise<void>
+  /** SIGSTOP: it keeps its connections and does nothing, until `resume`. */
+  freeze(): void
+  resume(): void
   /** Ends it and removes its data. */
   stop(): Promise<void>
 }
@@ -31,10 +34,12 @@ export async function startRedis(extra: readonly string[] = [], wantedPort?: num
       return child.pid!
     },
     kill: () => end(child, 'SIGKILL'),
-    async restart() {
+    async restart(more = []) {
       await end(child, 'SIGKILL')
-      child = await launch(dir, port, extra)
+      child = await launch(dir, port, [...extra, ...more])
     },
+    freeze: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async stop() {
       await end(child, 'SIGKILL')
       await rm(dir, { recursive: true, force: true })
