@@ -6,10 +6,12 @@ export class TcpProxy {
   readonly port: number
   readonly #server: ReturnType<typeof createServer>
   readonly #pairs = new Set<ProxiedConnection>()
+  #targetPort: number
 
-  private constructor(server: ReturnType<typeof createServer>, port: number) {
+  private constructor(server: ReturnType<typeof createServer>, port: number, targetPort: number) {
     this.#server = server
     this.port = port
+    this.#targetPort = targetPort
   }
 
   /** @param targetPort on 127.0.0.1 */
@@ -19,9 +21,11 @@ export class TcpProxy {
     await once(server, 'listening')
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error('No port in the address of a TCP server.')
-    const proxy = new TcpProxy(server, address.port)
+    const proxy = new TcpProxy(server, address.port, targetPort)
     server.on('connection', (client) => {
-      const pair = new ProxiedConnection(client, connect(targetPort, '127.0.0.1'), () => proxy.#pairs.delete(pair))
+      const pair = new ProxiedConnection(client, connect(proxy.#targetPort, '127.0.0.1'), () =>
+        proxy.#pairs.delete(pair),
+      )
       proxy.#pairs.add(pair)
     })
     return proxy
@@ -37,6 +41,12 @@ export class TcpProxy {
   /** Present connections carry requests but no replies. */
   dropReplies(): void {
     for (const pair of this.#pairs) pair.dropsReplies = true
+  }
+
+  /** Cuts present connections; new ones go to another server, as behind an address that moves. */
+  retarget(port: number): void {
+    this.#targetPort = port
+    this.cut()
   }
 
   /** Cuts present connections. */
