@@ -8,6 +8,7 @@ import { createHttpServer, type HttpServerOptions, listen } from '../host/http-s
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
 import { RateLimitedLog } from '../host/rate-limited-log.js'
+import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
@@ -47,6 +48,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #http: HttpServerOptions
   readonly #server: FastifyInstance
   readonly #watch: LedgerWatch
+  readonly #doctor: StoreDoctor
   readonly #startedMs = performance.now()
   #url = ''
   #isStopping = false
@@ -106,6 +108,7 @@ export class HubProgram implements Program<HubFigures> {
       clock: systemClock,
     })
     this.#watch = new LedgerWatch(() => this.figures().ledger, log)
+    this.#doctor = new StoreDoctor(options.store, log)
   }
 
   get url(): string {
@@ -120,6 +123,7 @@ export class HubProgram implements Program<HubFigures> {
     for (const note of notes) this.#log.warn(note)
     await this.#supervisor.start()
     this.#watch.start()
+    this.#doctor.start()
     this.#log.info({ url: this.#url, mode: publish.mode, sink: sinkName(this.#options) }, 'the hub runs')
     // Not awaited: a device that takes long to open must not keep the others, or REST, from being seen.
     this.#gateway.start().catch((error) => this.#log.error({ err: error }, messageOf(error)))
@@ -129,6 +133,7 @@ export class HubProgram implements Program<HubFigures> {
   async stop(deadlineMs: number): Promise<void> {
     const untilMs = performance.now() + deadlineMs - CLOSE_RESERVE_MS
     this.#isStopping = true
+    this.#doctor.stop()
     await this.#gateway.stop(deadlineMs * DEVICES_STOP_SHARE)
     // A driver that did not end in time must not publish behind the last drain.
     this.#intake.close()
@@ -174,7 +179,7 @@ export class HubProgram implements Program<HubFigures> {
       workers: rings.length,
       workerRestarts: sum(({ restarts }) => restarts),
       isStoreUp,
-      problem,
+      problem: problem ?? this.#doctor.problem,
       rejected: [
         ...this.#intake.rejected(),
         ...this.#pushed.rejects().map(([reason, count]) => ({ device: PUSHED, reason, count })),

@@ -6,6 +6,7 @@ import { systemClock } from '#core/time/clock'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
 import { RateLimitedLog } from '../host/rate-limited-log.js'
+import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addProcessorRoutes } from './api/processor-routes.js'
 import { serve } from './api/serve.js'
@@ -41,6 +42,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   readonly #settings: ProcessorSettings
   readonly #log: Logger
   readonly #health: StoreHealth
+  readonly #doctor: StoreDoctor
   readonly #judge = new HealthJudge(systemClock)
   readonly #ledger = new LedgerBook()
   readonly #observer: ProcessorObserver
@@ -66,6 +68,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     this.#settings = settings
     this.#log = log
     this.#health = new StoreHealth(warnings)
+    this.#doctor = new StoreDoctor(settings.store, log)
     this.#observer = new ProcessorObserver(
       handlers.map(({ type }) => type),
       systemClock,
@@ -119,11 +122,13 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     this.#url = url
     const { holder, threads, store, sqlitePath } = this.#settings
     this.#log.info({ url, holder, threads, store: store.kind, sqlitePath }, 'processor started')
+    this.#doctor.start()
     this.#opening = this.#openStore()
   }
 
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort()
+    this.#doctor.stop()
     await within(this.#opening, deadlineMs * 0.2)
     const work = this.#session?.stop() ?? Promise.resolve()
     const orderly = await within(work, deadlineMs * ORDERLY_PART)
@@ -144,7 +149,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
 
   health(): Health {
     return this.#judge.judge({
-      storeProblem: this.#health.problem,
+      storeProblem: this.#health.problem ?? this.#doctor.problem,
       sinkProblem: this.#sink.failure?.message,
       waiting: this.#session?.backlog.waiting ?? 0,
       leased: this.#ledger.leased,

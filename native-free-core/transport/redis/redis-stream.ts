@@ -14,7 +14,7 @@ import { RedisInbox } from './redis-inbox.js'
 import { type RedisStreamOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
 import { RedisProducer } from './redis-producer.js'
 import { APPEND } from './scripts/append-v1-k5.js'
-import { checkQueue, checkServer } from './store-check.js'
+import { checkQueue, checkRights, checkServer } from './store-check.js'
 
 /**
  * @param options `RedisStreamOptions`
@@ -29,6 +29,7 @@ export async function openBatchProducer(options: unknown): Promise<BatchProducer
     // Whether the user may ask at all: later it would look as if the replicas had not answered.
     if (stream.replication !== undefined) await client.call('WAIT', 0, 1)
   })
+  await checkRightsOrClose(router, 'producer', { work: keys[0].highWater, queue: queueKeys(stream.queueName).meta })
   return new RedisProducer(router, keys, stream.replication)
 }
 
@@ -42,6 +43,7 @@ export async function openBatchProducer(options: unknown): Promise<BatchProducer
 export async function openBatchStream(options: unknown, holder: string): Promise<BatchStream> {
   const stream = readRedisStreamOptions(options)
   const { router, keys } = await openQueue(stream, 'stream')
+  await checkRightsOrClose(router, 'stream', { work: keys[0].owner, queue: queueKeys(stream.queueName).meta })
   return new RedisBatchStream(router, keys, stream, holder)
 }
 
@@ -57,6 +59,8 @@ export async function openTaskInbox(options: unknown, holder: string): Promise<T
   const router = await openRouter(redis, 'inbox', inboxKeys(redis.queueName).list, (client, { where }) =>
     checkServer(client, where),
   )
+  const { owner, list } = inboxKeys(redis.queueName)
+  await checkRightsOrClose(router, 'inbox', { work: owner, queue: list })
   return new RedisInbox(router, redis, holder)
 }
 
@@ -76,4 +80,13 @@ async function openQueue(
     return run
   })
   return { router, keys: keysOfShards(queueName, shards, tags) }
+}
+
+async function checkRightsOrClose(...check: Parameters<typeof checkRights>): Promise<void> {
+  try {
+    await checkRights(...check)
+  } catch (error) {
+    check[0].close()
+    throw error
+  }
 }
