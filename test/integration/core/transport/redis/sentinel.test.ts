@@ -38,7 +38,12 @@ describe('a primary that sentinels replace', () => {
   it('is not taken for a replica that is named directly', async () => {
     const primary = await sentinels.primary()
     const replica = sentinels.servers.find((server) => server !== primary)!
-    await assert.rejects(openBatchProducer(queueAt(replica.port)), {
+    // The queue is there already: opening it writes nothing.
+    const options = queue()
+    await keep(openBatchProducer(options))
+    await sentinels.replicated()
+    const { queueName } = options
+    await assert.rejects(openBatchProducer(queueAt(replica.port, { queueName })), {
       code: 'TLM_STREAM_UNAVAILABLE',
       message: /replica.*Fix: name the primary, or set redis.sentinels/,
     })
