@@ -5,7 +5,7 @@ import { createLogger } from './host/logger.js'
 import { exitCodeOf, reportFatal, runProgram } from './host/program.js'
 import { readHandlerSpecs } from './processor/config/handler-specs.js'
 import { readProcessorOptions } from './processor/config/processor-options.js'
-import { ProcessorProgram } from './processor/processor-program.js'
+import { PROCESSOR_ROLES, ProcessorProgram } from './processor/processor-program.js'
 
 try {
   const [subcommand, ...rest] = process.argv.slice(2)
@@ -14,7 +14,7 @@ try {
   if (command.kind === 'print') {
     console.log(command.text)
   } else if (isDoctor) {
-    process.exitCode = await examineStore(command.options.store)
+    process.exitCode = await examineStore(command.options.store, PROCESSOR_ROLES)
   } else {
     const { options, problems } = command
     const handlers = readHandlerSpecs(options.handlers)

@@ -1,4 +1,5 @@
 import type { Diagnosis } from '#core/transport/redis/doctor/diagnosis'
+import type { Role } from '#core/transport/redis/doctor/rights'
 import { diagnose } from './examine-store.js'
 import type { Logger } from './logger.js'
 import type { Store } from './store-options.js'
@@ -13,14 +14,17 @@ const RECHECK_MS = 60_000
  */
 export class StoreDoctor {
   readonly #store: Store
+  readonly #roles: readonly Role[]
   readonly #log: Logger
   readonly #recheckMs: number
   #findings = new Map<string, Diagnosis>()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
 
-  constructor(store: Store, log: Logger, recheckMs = RECHECK_MS) {
+  /** @param roles what the program does with the queue */
+  constructor(store: Store, roles: readonly Role[], log: Logger, recheckMs = RECHECK_MS) {
     this.#store = store
+    this.#roles = roles
     this.#log = log
     this.#recheckMs = recheckMs
   }
@@ -54,7 +58,7 @@ export class StoreDoctor {
     if (this.#store.kind !== 'redis') return
     let diagnoses: Diagnosis[]
     try {
-      diagnoses = await diagnose(this.#store)
+      diagnoses = await diagnose(this.#store, this.#roles)
     } catch (error) {
       this.#log.error({ err: error }, 'Redis was not examined')
       return

@@ -4,6 +4,7 @@ import { messageOf } from '#core/errors/telemetry-error'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
+import type { Role } from '#core/transport/redis/doctor/rights'
 import { createHttpServer, type HttpServerOptions, listen } from '../host/http-server.js'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
@@ -108,7 +109,7 @@ export class HubProgram implements Program<HubFigures> {
       clock: systemClock,
     })
     this.#watch = new LedgerWatch(() => this.figures().ledger, log)
-    this.#doctor = new StoreDoctor(options.store, log)
+    this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
   }
 
   get url(): string {
@@ -201,6 +202,11 @@ export class HubProgram implements Program<HubFigures> {
     const isTrouble = to === 'Error' || to === 'SafeState'
     this.#log[isTrouble ? 'warn' : 'info']({ device, from, to, event, reason }, `device ${device}: ${to}`)
   }
+}
+
+/** What the hub does with a queue; in list mode it only pushes. */
+export function rolesOf({ publish }: HubOptions): Role[] {
+  return publish.mode === 'list' ? [] : ['producer']
 }
 
 function publishOf({ store, publish }: HubOptions): StreamPublish | ListPublish {

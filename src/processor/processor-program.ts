@@ -30,6 +30,8 @@ import { StoreSession } from './store-session.js'
 /** A run of the handlers takes milliseconds; one that takes this long does not end. */
 const RUN_DEADLINE_MS = 30_000
 const OPEN_RETRY = { baseMs: 100, maxMs: 3000 }
+/** What a processor does with a queue: it reads shards, and stores what was pushed to the inbox. */
+export const PROCESSOR_ROLES = ['stream', 'inbox', 'producer'] as const
 /** Of the time a stop may take, the part for finishing the work; the rest is for letting go of it. */
 const ORDERLY_PART = 0.6
 
@@ -68,7 +70,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     this.#settings = settings
     this.#log = log
     this.#health = new StoreHealth(warnings)
-    this.#doctor = new StoreDoctor(settings.store, log)
+    this.#doctor = new StoreDoctor(settings.store, PROCESSOR_ROLES, log)
     this.#observer = new ProcessorObserver(
       handlers.map(({ type }) => type),
       systemClock,

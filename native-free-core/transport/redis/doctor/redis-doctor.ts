@@ -11,7 +11,7 @@ import { findTopology } from '../redis-topology.js'
 import { judgeQueue } from '../store-check.js'
 import { rungOf } from './capabilities.js'
 import type { Diagnosis, Judgement } from './diagnosis.js'
-import { missingRights } from './rights.js'
+import { missingRights, type Role } from './rights.js'
 import { allowed, configOf, gatherFacts } from './server-facts.js'
 import { judgeClock, judgeReplicas, judgeRights, judgeSafety, judgeSettings, productOf } from './server-rules.js'
 
@@ -20,10 +20,11 @@ import { judgeClock, judgeReplicas, judgeRights, judgeSafety, judgeSettings, pro
  * nothing, and opens connections of its own.
  *
  * @param options `RedisStreamOptions`
+ * @param roles what the program does with the queue: rights for anything else are not asked for
  * @returns what it found; a server that cannot be reached is a `refuse` of the check `reach`, not an error
  * @throws TLM_OPTIONS_INVALID
  */
-export async function examineRedis(options: unknown): Promise<Diagnosis[]> {
+export async function examineRedis(options: unknown, roles: readonly Role[]): Promise<Diagnosis[]> {
   const redis = readRedisStreamOptions(options)
   let topology: RedisTopology | undefined
   let nodes: readonly RedisNode[]
@@ -34,7 +35,8 @@ export async function examineRedis(options: unknown): Promise<Diagnosis[]> {
     return [unreachable(topology?.where ?? describeTarget(redis), error)]
   }
   const servers = await Promise.all(nodes.map((node) => examineServer(redis, node)))
-  return [...servers.flat(), ...(await examineQueue(redis, topology))]
+  // A program that only pushes to the list has nothing to do with the queue's keys.
+  return roles.length === 0 ? servers.flat() : [...servers.flat(), ...(await examineQueue(redis, topology, roles))]
 }
 
 async function examineServer(redis: RedisStreamOptions, { target }: RedisNode): Promise<Diagnosis[]> {
@@ -75,7 +77,11 @@ async function clockAhead(client: Redis): Promise<number | undefined> {
 }
 
 /** What the queue was made with, and what the user may do with its keys. */
-async function examineQueue(redis: RedisStreamOptions, topology: RedisTopology): Promise<Diagnosis[]> {
+async function examineQueue(
+  redis: RedisStreamOptions,
+  topology: RedisTopology,
+  roles: readonly Role[],
+): Promise<Diagnosis[]> {
   const { shards, queueName, commandTimeoutMs } = redis
   const router = new CommandRouter({
     options: redis,
@@ -90,12 +96,15 @@ async function examineQueue(redis: RedisStreamOptions, topology: RedisTopology):
     const scheme: TagScheme = tags === 'spread' ? 'spread' : 'plain'
     const [{ owner: work }] = keysOfShards(queueName, shards, scheme)
     const inbox = inboxKeys(queueName).owner
-    const missing = await Promise.all([
-      router.call(work, (client) => missingRights(client, 'producer', 'work', work)),
-      router.call(work, (client) => missingRights(client, 'stream', 'work', work)),
-      router.call(meta, (client) => missingRights(client, 'stream', 'queue', meta)),
-      router.call(inbox, (client) => missingRights(client, 'inbox', 'work', inbox)),
-    ])
+    const missing = await Promise.all(
+      roles.flatMap((role) => {
+        const key = role === 'inbox' ? inbox : work
+        return [
+          router.call(key, (client) => missingRights(client, role, 'work', key)),
+          router.call(meta, (client) => missingRights(client, role, 'queue', meta)),
+        ]
+      }),
+    )
     const judgements = [judgeQueue(protocol, made, shards), judgeRights([...new Set(missing.flat())])]
     return judgements.map((judgement) => ({ where: router.where, ...judgement }))
   } catch (error) {

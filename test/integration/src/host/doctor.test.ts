@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import pino from 'pino'
 import { examineRedis } from '#core/transport/redis/doctor/redis-doctor'
+import type { Role } from '#core/transport/redis/doctor/rights'
 import { openBatchProducer, openBatchStream } from '#core/transport/redis/redis-stream'
 import { StoreDoctor } from '#src/host/store-doctor'
 import { until } from '#test/conformance/batch-stream-fixture'
@@ -14,16 +15,17 @@ import { adminOf, keepUntilEnd, queueAt } from '#test/support/redis-store'
 import { repositoryFile } from '#test/support/repository'
 
 const run = promisify(execFile)
+const ROLES = ['producer', 'stream', 'inbox'] as const
 
 describe('the doctor of the store', () => {
   const keep = keepUntilEnd()
-  const verdicts = async (options: unknown) =>
-    Object.fromEntries((await examineRedis(options)).map(({ check, verdict }) => [check, verdict]))
+  const verdicts = async (options: unknown, roles: readonly Role[] = ROLES) =>
+    Object.fromEntries((await examineRedis(options, roles)).map(({ check, verdict }) => [check, verdict]))
 
   it('finds nothing wrong with a Redis of the documented settings, and changes nothing', async () => {
     const redis = await keep(startRedis())
     const options = queueAt(redis.port)
-    const found = await examineRedis(options)
+    const found = await examineRedis(options, ROLES)
     assert.deepEqual(
       found.filter(({ verdict }) => verdict !== 'ok'),
       [],
@@ -49,7 +51,7 @@ describe('the doctor of the store', () => {
     const redis = await keep(startRedis())
     const options = queueAt(redis.port, { shards: 4 })
     await keep(openBatchProducer(options))
-    const found = await examineRedis({ ...options, shards: 8 })
+    const found = await examineRedis({ ...options, shards: 8 }, ROLES)
     const queue = found.find(({ check }) => check === 'queue')!
     assert.equal(queue.verdict, 'refuse')
     assert.match(queue.message, /made with 4 shards, this program has 8\. Fix: set shards to 4/)
@@ -60,12 +62,15 @@ describe('the doctor of the store', () => {
     const admin = await keep(adminOf(redis.port))
     await admin.acl('SETUSER', 'hub', 'on', '>x', '~*', '+@all', '-xreadgroup', '-xgroup|destroy')
     const options = queueAt(redis.port, { username: 'hub', password: 'x' })
-    const rights = (await examineRedis(options)).find(({ check }) => check === 'rights')!
+    const rights = (await examineRedis(options, ROLES)).find(({ check }) => check === 'rights')!
     assert.equal(rights.verdict, 'refuse')
     const grant = /may not use XGROUP DESTROY, XREADGROUP\. Fix: .*\+xgroup\|destroy \+xreadgroup/
     assert.match(rights.message, grant)
     await assert.rejects(openBatchStream(options, 'holder'), { code: 'TLM_STREAM_MISCONFIGURED', message: grant })
     await keep(openBatchProducer(options))
+    assert.equal((await verdicts(options, ['producer'])).rights, 'ok', 'a hub reads nothing')
+    await admin.acl('SETUSER', 'hub', '-eval', '-evalsha')
+    assert.equal((await verdicts(options, [])).rights, undefined, 'a hub in list mode only pushes')
     await admin.acl('SETUSER', 'hub', '+@all', 'resetkeys', '~other:*')
     await assert.rejects(openBatchProducer(options), { code: 'TLM_STREAM_MISCONFIGURED' })
   })
@@ -73,14 +78,14 @@ describe('the doctor of the store', () => {
   it('asks for replicas where they have to confirm', async () => {
     const redis = await keep(startRedis())
     const options = queueAt(redis.port, { replication: { replicas: 1, timeoutMs: 100 } })
-    const replicas = (await examineRedis(options)).find(({ check }) => check === 'replicas')!
+    const replicas = (await examineRedis(options, ROLES)).find(({ check }) => check === 'replicas')!
     assert.equal(replicas.verdict, 'warn')
   })
 
   it('examines every master of a cluster', async () => {
     const cluster = await keep(startCluster(3))
     await cluster.nodes[2].admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
-    const found = await examineRedis(queueAt(cluster.nodes[0].port))
+    const found = await examineRedis(queueAt(cluster.nodes[0].port), ROLES)
     assert.deepEqual(
       found.filter(({ verdict }) => verdict === 'refuse').map(({ where, check }) => [where, check]),
       [[`Redis at 127.0.0.1:${cluster.nodes[2].port}`, 'eviction']],
@@ -97,7 +102,7 @@ describe('the doctor of the store', () => {
     out.on('data', (chunk: Buffer) => {
       for (const line of chunk.toString().trim().split('\n')) lines.push(JSON.parse(line))
     })
-    const doctor = new StoreDoctor({ kind: 'redis', shards, redis: connection }, pino(out), 20)
+    const doctor = new StoreDoctor({ kind: 'redis', shards, redis: connection }, ROLES, pino(out), 20)
     doctor.start()
     await doctor.look()
     assert.equal(doctor.problem, undefined)
