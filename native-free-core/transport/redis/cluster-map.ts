@@ -56,7 +56,7 @@ export class ClusterMap implements RedisTopology {
   }
 
   moved(slot: number, to: RedisAddress): void {
-    // Where one slot has moved to, others may have, too: the next question looks again.
+    // No doubt about the others: whichever node was asked might not have heard of this move yet.
     this.#holders[slot] = this.#node(to)
   }
 

@@ -93,9 +93,10 @@ export class CommandRouter {
   /** Whether an error says that a slot is elsewhere; its next command goes there. */
   redirected(error: unknown): boolean {
     const { moved } = ((error as TelemetryError).details ?? {}) as { moved?: string }
-    const move = moved === undefined ? undefined : readMoved(moved)
-    if (move === undefined) return false
-    this.#settings.topology.moved(move.slot, move.to)
+    if (moved === undefined) return false
+    const move = readMoved(moved)
+    if (move === undefined) this.#settings.topology.doubt()
+    else this.#settings.topology.moved(move.slot, move.to)
     return true
   }
 

@@ -16,7 +16,7 @@ import {
 } from '#test/conformance/batch-stream-fixture'
 import { persistently, row } from '#test/support/in-order-processor'
 import { startRedis, type TestRedis } from '#test/support/redis-server'
-import { adminOf, appendUntilStored, keepUntilEnd, queueAt } from '#test/support/redis-store'
+import { adminOf, appendUntilStored, codeOf, keepUntilEnd, queueAt } from '#test/support/redis-store'
 import { TcpProxy } from '#test/support/tcp-proxy'
 
 const LEASE_MS = 60_000
@@ -165,6 +165,54 @@ describe('what was confirmed, after a failover to a replica that was behind', ()
     const second = await ownWhenFree(stream)
     assert.equal(Buffer.from((await second.loadState()).get('last')!).toString(), '2')
     assert.deepEqual(seqs(await leaseAll(second)), [3, 4, 5, 6])
+  })
+
+  it('has confirmed nothing on the side that lost, however long its clients stayed there (scenario 15)', async () => {
+    const admin = await keep(adminOf(primary.port))
+    await admin.config('SET', 'min-replicas-to-write', 1)
+    await admin.config('SET', 'min-replicas-max-lag', 1)
+    const options = queue({ shards: 1, replication: { replicas: 1, timeoutMs: WAIT_MS } })
+    const producer = await keep(openBatchProducer(options))
+    const stream = await keep(openBatchStream(options, 'left behind'))
+    await appendUntilStored(producer, batches(1, 10))
+    const first = owned(await stream.own(0, 500))
+    const entries = await leaseAll(first)
+    const ids = entries.map(({ id }) => id)
+    await first.settle(settlement({ ack: ids.slice(0, 2), state: row(2) }))
+    await until('the replica has it', async () => Number(await admin.call('WAIT', 1, 100)) === 1)
+
+    replication.stall()
+    const other = await keep(adminOf(replica.port))
+    await other.replicaof('NO', 'ONE')
+    // Both sides have clients now. The cut-off one confirms no append, and soon refuses settlements, too.
+    const split = { settled: 2, refused: 0 }
+    const untilMs = performance.now() + 3000
+    while (performance.now() < untilMs) {
+      const [outcome] = await producer.append(batches(11, 11))
+      assert.equal(outcome.kind, 'unavailable')
+      const last = split.settled + 1
+      const settled = await codeOf(first.settle(settlement({ ack: [ids[last - 1]], state: row(last) })))
+      if (typeof settled === 'string') split.refused++
+      else if (split.settled < 8) split.settled++
+    }
+    assert.ok(split.refused > 0, 'min-replicas-to-write bounds what is settled in vain')
+    const direct = { ...options, port: replica.port, replication: undefined }
+    const there = await keep(openBatchStream(direct, 'other side'))
+    const second = await ownWhenFree(there)
+    assert.equal(Buffer.from((await second.loadState()).get('last')!).toString(), '2')
+    const again = await leaseAll(second)
+    assert.deepEqual(seqs(again), numbers(3, 10))
+    await second.settle(settlement({ ack: again.map(({ id }) => id), state: row(10) }))
+
+    // It heals: the old primary follows the new one, and its clients find out where they are.
+    service.retarget(replica.port)
+    await admin.replicaof('127.0.0.1', replica.port)
+    assert.deepEqual(await persistently(() => first.settle(settlement({ ack: ids, state: row(99) }))), {
+      kind: 'fenced',
+    })
+    assert.equal(Buffer.from((await second.loadState()).get('last')!).toString(), '10')
+    await appendUntilStored(producer, batches(11, 12))
+    assert.deepEqual(seqs(await leaseAll(second)), [11, 12])
   })
 
   /** Waits until the promoted replica serves writes through the known address. */
