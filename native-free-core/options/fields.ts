@@ -84,6 +84,15 @@ export function byteSize(min: number, max: number) {
   })
 }
 
+/** `host:port`, with the host in brackets when it is an IPv6 address. */
+export function address() {
+  return scalar('an address such as redis-1.example:6379 or [::1]:6379', (raw) => {
+    const match = /^(?:\[([\da-f:.]+)\]|([^\s:[\]]{1,255})):(\d{1,5})$/i.exec(String(raw).trim())
+    const port = Number(match?.[3])
+    return match && port >= 1 && port <= 65_535 ? { host: match[1] ?? match[2]!, port } : undefined
+  })
+}
+
 /** A list, or text with commas between its items. */
 export function list<Item extends z.ZodType>(item: Item) {
   const split = (raw: unknown) => (typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw)

@@ -1,8 +1,8 @@
 import type { Output } from './terminal.js'
 
-/** Exit codes of subcommands. */
+/** Exit codes of subcommands; `doctor` has that of a wrong configuration, too, see `errors/codes`. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+export type ExitCode = number
 
 /** Runs with the arguments behind its name. */
 export type Subcommand = (argv: readonly string[], context: CommandContext) => Promise<ExitCode>

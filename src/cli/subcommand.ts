@@ -5,6 +5,7 @@ import { outputTo } from './terminal.js'
 /** Loaded when they are wanted. */
 const SUBCOMMANDS: ReadonlyMap<string, () => Promise<Subcommand>> = new Map([
   ['dead-letters', async () => (await import('./dead-letters-command.js')).runDeadLetters],
+  ['doctor', async () => (await import('./doctor-command.js')).runDoctor],
   ['explain', async () => (await import('./explain-command.js')).runExplain],
 ])
 

@@ -94,6 +94,7 @@ function helpText({ name, summary, flags, env }: ProgramSpec<z.ZodType>): string
   const line = (left: string, right: string) => `  ${left.padEnd(30)} ${right}`
   return [
     `node dist/${name}.js [options]`,
+    `node dist/${name}.js doctor [options]   examine the store, print what it finds, and end`,
     '',
     summary,
     '',

@@ -1,8 +1,9 @@
 /** Options that hub and processor must agree on: where batches go, and into how many shards. */
 import { z } from 'zod'
 import { TelemetryError } from '#core/errors/telemetry-error'
-import { flag, integer, oneOf, text } from '#core/options/fields'
+import { address, durationMs, flag, integer, list, oneOf, text } from '#core/options/fields'
 import type { Override } from '#core/options/override-source'
+import type { RedisOptions } from '#core/transport/redis/redis-options'
 import { LOG_LEVELS } from './logger.js'
 import type { Flag } from './program-options.js'
 
@@ -12,6 +13,12 @@ export const redisSchema = z
     url: text(1024).optional(),
     host: text(255).optional(),
     port: integer(1, 65_535).optional(),
+    /** Some nodes of a cluster; the others are learned. A node named by url or host is recognised, too. */
+    cluster: list(address()).optional(),
+    /** Sentinels, and what they call the primary. */
+    sentinels: list(address()).optional(),
+    sentinel_name: text(128).optional(),
+    sentinel_password: text(512).optional(),
     username: text(128).optional(),
     password: text(512).optional(),
     db: integer(0, 1_000_000).default(0),
@@ -19,6 +26,12 @@ export const redisSchema = z
     queue_name: text(128).default('telemetry:tasks'),
     mode: oneOf('stream', 'list').default('stream'),
     command_timeout_ms: integer(100, 600_000).default(2000),
+    /** When a batch counts as stored: when the primary has it, or when replicas do. */
+    durability: oneOf('local', 'replicated').default('local'),
+    replicas: integer(1, 16).default(1),
+    replication_timeout_ms: durationMs(1, 60_000).default(1000),
+    /** It is meant to keep nothing over a restart: no warning because of that. */
+    ephemeral: flag().default(false),
   })
   .prefault({})
 
@@ -49,43 +62,48 @@ export type RedisConfig = z.output<typeof redisSchema>
 /** Where batches are stored. */
 export type Store =
   | { kind: 'embedded'; directory: string; shards: number }
-  | { kind: 'redis'; redis: RedisConnection; shards: number }
-
-export interface RedisConnection {
-  host: string
-  port: number
-  username?: string
-  password?: string
-  db: number
-  tls: boolean
-  queueName: string
-  commandTimeoutMs: number
-}
+  | { kind: 'redis'; redis: RedisOptions; shards: number }
 
 /**
  * Redis when any place names one (file, environment or flag) and none says `enabled: false`; else the embedded store.
  *
- * @throws TLM_OPTIONS_INVALID for a URL that is none
+ * @throws TLM_OPTIONS_INVALID for a URL that is none, for sentinels without a name or with a cluster
  */
 export function chooseStore(redis: RedisConfig, store: z.output<typeof storeSchema>): Store {
-  const isNamed = redis.url !== undefined || redis.host !== undefined || redis.port !== undefined
+  const places = [redis.url, redis.host, redis.port, redis.cluster, redis.sentinels]
+  const isNamed = places.some((place) => place !== undefined)
   if (!(redis.enabled ?? isNamed)) return { kind: 'embedded', ...store }
   return { kind: 'redis', shards: store.shards, redis: connectionOf(redis) }
 }
 
-function connectionOf(redis: RedisConfig): RedisConnection {
+function connectionOf(redis: RedisConfig): RedisOptions {
+  if (redis.cluster && redis.sentinels) {
+    const fix = 'Fix: give one of the two; a cluster fails over by itself.'
+    throw new TelemetryError('TLM_OPTIONS_INVALID', `redis.sentinels and redis.cluster are both given. ${fix}`)
+  }
+  if (redis.sentinels && redis.sentinel_name === undefined) {
+    const fix = 'Fix: add what the sentinels call the primary, e.g. mymaster.'
+    throw new TelemetryError('TLM_OPTIONS_INVALID', `redis.sentinel_name is missing. ${fix}`)
+  }
   const url = redis.url === undefined ? undefined : parseUrl(redis.url)
   const username = url?.username || redis.username
   const password = url?.password || redis.password
   return {
     host: url?.hostname || redis.host || '127.0.0.1',
     port: Number(url?.port || redis.port || 6379),
+    ...(redis.cluster && { cluster: redis.cluster }),
+    ...(redis.sentinels && { sentinels: redis.sentinels, sentinelName: redis.sentinel_name }),
+    ...(redis.sentinel_password && { sentinelPassword: redis.sentinel_password }),
     ...(username && { username: decodeURIComponent(username) }),
     ...(password && { password: url?.password ? decodeURIComponent(password) : password }),
     db: Number(url?.pathname.slice(1) || redis.db),
     tls: url?.protocol === 'rediss:' || redis.tls,
     queueName: redis.queue_name,
     commandTimeoutMs: redis.command_timeout_ms,
+    ...(redis.durability === 'replicated' && {
+      replication: { replicas: redis.replicas, timeoutMs: redis.replication_timeout_ms },
+    }),
+    ...(redis.ephemeral && { ephemeral: true }),
   }
 }
 
@@ -117,6 +135,9 @@ export const STORE_ENV: readonly Override[] = [
   { name: 'REDIS_URL', path: ['redis', 'url'] },
   { name: 'REDIS_HOST', path: ['redis', 'host'] },
   { name: 'REDIS_PORT', path: ['redis', 'port'] },
+  { name: 'REDIS_CLUSTER', path: ['redis', 'cluster'] },
+  { name: 'REDIS_SENTINELS', path: ['redis', 'sentinels'] },
+  { name: 'REDIS_SENTINEL_NAME', path: ['redis', 'sentinel_name'] },
   { name: 'REDIS_USERNAME', path: ['redis', 'username'] },
   { name: 'REDIS_PASSWORD', path: ['redis', 'password'] },
   { name: 'REDIS_DB', path: ['redis', 'db'] },

@@ -5,10 +5,12 @@ import { droppedOf } from '#core/journal/spool-counts'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
+import type { Role } from '#core/transport/redis/doctor/rights'
 import { createHttpServer, type HttpServerOptions, listen } from '../host/http-server.js'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
 import { RateLimitedLog } from '../host/rate-limited-log.js'
+import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
@@ -55,6 +57,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #watch: LedgerWatch
   readonly #fsync = new LatencyRecorder()
   readonly #spool: SpoolWatch | undefined
+  readonly #doctor: StoreDoctor
   readonly #startedMs = performance.now()
   #url = ''
   #isStopping = false
@@ -127,6 +130,7 @@ export class HubProgram implements Program<HubFigures> {
       clock: systemClock,
     })
     this.#watch = new LedgerWatch(() => this.#ledger(), log)
+    this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
   }
 
   get url(): string {
@@ -143,6 +147,7 @@ export class HubProgram implements Program<HubFigures> {
     this.#watch.start()
     this.#pressure?.start()
     this.#spool?.start()
+    this.#doctor.start()
     this.#log.info({ url: this.#url, mode: publish.mode, sink: sinkName(this.#options) }, 'the hub runs')
     // Not awaited: a device that takes long to open must not keep the others, or REST, from being seen.
     this.#gateway.start().catch((error) => this.#log.error({ err: error }, messageOf(error)))
@@ -153,6 +158,7 @@ export class HubProgram implements Program<HubFigures> {
     const untilMs = performance.now() + deadlineMs - CLOSE_RESERVE_MS
     this.#isStopping = true
     const quiet = this.#pressure?.stop()
+    this.#doctor.stop()
     await this.#gateway.stop(deadlineMs * DEVICES_STOP_SHARE)
     // A driver that did not end in time must not publish behind the last drain.
     this.#intake.close()
@@ -191,7 +197,7 @@ export class HubProgram implements Program<HubFigures> {
       pressure: this.#ladder.level,
       breaker: gravestBreaker(rings.map(({ status }) => status?.breaker)),
       spool: this.#spool?.figures(),
-      problem,
+      problem: problem ?? this.#doctor.problem,
       rejected: [
         ...this.#intake.rejected(),
         ...this.#pushed.rejects().map(([reason, count]) => ({ device: PUSHED, reason, count })),
@@ -241,6 +247,11 @@ export class HubProgram implements Program<HubFigures> {
     const isTrouble = to === 'Error' || to === 'SafeState'
     this.#log[isTrouble ? 'warn' : 'info']({ device, from, to, event, reason }, `device ${device}: ${to}`)
   }
+}
+
+/** What the hub does with a queue; in list mode it only pushes. */
+export function rolesOf({ publish }: HubOptions): Role[] {
+  return publish.mode === 'list' ? [] : ['producer']
 }
 
 function publishOf({ store, publish }: HubOptions): StreamPublish | ListPublish {

@@ -9,6 +9,7 @@ import type { StreamLocator } from '#core/transport/batch-stream'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
 import { RateLimitedLog } from '../host/rate-limited-log.js'
+import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addDeadLetterRoutes } from './api/dead-letter-routes.js'
 import { addProcessorRoutes } from './api/processor-routes.js'
@@ -26,6 +27,7 @@ import type { ProcessorFigures } from './processor-figures.js'
 import { type Health, HealthJudge } from './processor-health.js'
 import { createProcessorMetrics, type ProcessorMetrics } from './processor-metrics.js'
 import { ProcessorObserver } from './processor-observer.js'
+import { PROCESSOR_ROLES } from './processor-roles.js'
 import { SinkReader } from './sinks/sink-reader.js'
 import { SinkThread } from './sinks/sink-thread.js'
 import type { SqliteOptions } from './sinks/sqlite-sink.js'
@@ -45,6 +47,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   readonly #settings: ProcessorSettings
   readonly #log: Logger
   readonly #health: StoreHealth
+  readonly #doctor: StoreDoctor
   readonly #judge = new HealthJudge(systemClock)
   readonly #ledger = new LedgerBook()
   readonly #observer: ProcessorObserver
@@ -77,6 +80,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     this.#deadLetters = new DeadLetterWorkbench(this.#locator, settings.maxReplays, systemClock, warnings)
     this.#log = log
     this.#health = new StoreHealth(warnings)
+    this.#doctor = new StoreDoctor(settings.store, PROCESSOR_ROLES, log)
     this.#observer = new ProcessorObserver(
       handlers.map(({ type }) => type),
       systemClock,
@@ -148,12 +152,14 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
     this.#url = url
     const { holder, threads, store, sqlitePath } = this.#settings
     this.#log.info({ url, holder, threads, store: store.kind, sqlitePath }, 'processor started')
+    this.#doctor.start()
     this.#opening = this.#openStore()
     this.#deadLetters.start()
   }
 
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort()
+    this.#doctor.stop()
     await within(this.#deadLetters.close(), deadlineMs * 0.1)
     await within(this.#opening, deadlineMs * 0.1)
     const work = this.#session?.stop() ?? Promise.resolve()
@@ -175,7 +181,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
 
   health(): Health {
     return this.#judge.judge({
-      storeProblem: this.#health.problem,
+      storeProblem: this.#health.problem ?? this.#doctor.problem,
       sinkProblem: this.#sink.failure?.message,
       paused: this.#handlers.problem,
       waiting: this.#session?.backlog.waiting ?? 0,

@@ -1,4 +1,4 @@
-import type { NewClient } from '#core/transport/redis/redis-link'
+import type { NewClient } from '#core/transport/redis/redis-connection'
 import { SimulatedHub } from './actors/simulated-hub.js'
 import { SimulatedProcessor } from './actors/simulated-processor.js'
 import { SinkTable } from './actors/sink-table.js'

@@ -11,16 +11,22 @@ export interface TestRedis {
   readonly pid: number
   /** SIGKILL, as a crash would; the data directory stays. */
   kill(): Promise<void>
-  /** Starts again on the same port and data. */
-  restart(): Promise<void>
+  /** Starts again on the same port and data. @param more options than at first */
+  restart(more?: readonly string[]): Promise<void>
+  /** SIGSTOP: it keeps its connections and does nothing, until `resume`. */
+  freeze(): void
+  resume(): void
   /** Ends it and removes its data. */
   stop(): Promise<void>
 }
 
-/** @param extra further command line options, e.g. `['--maxmemory-policy', 'allkeys-lru']` */
-export async function startRedis(extra: readonly string[] = []): Promise<TestRedis> {
+/**
+ * @param extra further command line options, e.g. `['--maxmemory-policy', 'allkeys-lru']`
+ * @param wantedPort one that is known to be free
+ */
+export async function startRedis(extra: readonly string[] = [], wantedPort?: number): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'telemetryhub-redis-'))
-  const port = await freePort()
+  const port = wantedPort ?? (await freePort())
   let child = await launch(dir, port, extra)
   return {
     port,
@@ -28,10 +34,12 @@ export async function startRedis(extra: readonly string[] = []): Promise<TestRed
       return child.pid!
     },
     kill: () => end(child, 'SIGKILL'),
-    async restart() {
+    async restart(more = []) {
       await end(child, 'SIGKILL')
-      child = await launch(dir, port, extra)
+      child = await launch(dir, port, [...extra, ...more])
     },
+    freeze: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async stop() {
       await end(child, 'SIGKILL')
       await rm(dir, { recursive: true, force: true })

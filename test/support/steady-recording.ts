@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { seededRandom } from './seeded-random.js'
 
 export const RECORDED_CHANNELS = ['temperature', 'humidity', 'pressure', 'voltage'] as const
 
@@ -7,7 +8,7 @@ export const RECORDED_CHANNELS = ['temperature', 'humidity', 'pressure', 'voltag
  * beyond the default alert thresholds, so that every handler has something to say.
  */
 export async function writeSteadyRecording(path: string, seed: number, readings: number): Promise<void> {
-  const random = mulberry32(seed)
+  const random = seededRandom(seed)
   const lines = [`time,${RECORDED_CHANNELS.join(',')}`]
   for (let n = 0; n < readings; n++) {
     const noise = () => random() + random() + random() - 1.5
@@ -22,15 +23,4 @@ export async function writeSteadyRecording(path: string, seed: number, readings:
     lines.push(`${1_700_000_000 + n},${values.map((value) => value.toFixed(3)).join(',')}`)
   }
   await writeFile(path, `${lines.join('\n')}\n`)
-}
-
-/** Small seeded generator, uniform in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
 }

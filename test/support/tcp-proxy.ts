@@ -18,12 +18,15 @@ export class TcpProxy {
   readonly port: number
   readonly #server: ReturnType<typeof createServer>
   readonly #pairs = new Set<ProxiedConnection>()
+  #targetPort: number
   #weather = FAIR
   #isBlackHole = false
+  #losesReply: (reply: Buffer) => boolean = () => false
 
-  private constructor(server: ReturnType<typeof createServer>, port: number) {
+  private constructor(server: ReturnType<typeof createServer>, port: number, targetPort: number) {
     this.#server = server
     this.port = port
+    this.#targetPort = targetPort
   }
 
   /** @param targetPort on 127.0.0.1 */
@@ -33,11 +36,14 @@ export class TcpProxy {
     await once(server, 'listening')
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error('No port in the address of a TCP server.')
-    const proxy = new TcpProxy(server, address.port)
+    const proxy = new TcpProxy(server, address.port, targetPort)
     server.on('connection', (client) => {
-      const server = connect(targetPort, '127.0.0.1')
-      const events = { onEnd: () => proxy.#pairs.delete(pair), weather: () => proxy.#weather }
-      const pair: ProxiedConnection = new ProxiedConnection(client, server, events)
+      const server = connect(proxy.#targetPort, '127.0.0.1')
+      const pair: ProxiedConnection = new ProxiedConnection(client, server, {
+        onEnd: () => proxy.#pairs.delete(pair),
+        losesReply: (reply) => proxy.#losesReply(reply),
+        weather: () => proxy.#weather,
+      })
       proxy.#pairs.add(pair)
       if (proxy.#isBlackHole) pair.stall()
     })
@@ -72,6 +78,22 @@ export class TcpProxy {
     this.#isBlackHole = false
   }
 
+  /**
+   * From now on cuts a connection instead of delivering a reply, every so often: what was asked has been done, and the
+   * client does not know.
+   *
+   * @param isDue whether this reply is one to lose; a chunk of bytes, for short replies a whole one
+   */
+  loseReplies(isDue: (reply: Buffer) => boolean): void {
+    this.#losesReply = isDue
+  }
+
+  /** Cuts present connections; new ones go to another server, as behind an address that moves. */
+  retarget(port: number): void {
+    this.#targetPort = port
+    this.cut()
+  }
+
   /** Cuts present connections. */
   cut(): void {
     for (const pair of this.#pairs) pair.destroy()
@@ -91,6 +113,7 @@ export interface StalledConnections {
 
 interface ConnectionEvents {
   onEnd(): void
+  losesReply(reply: Buffer): boolean
   weather(): Weather
 }
 
@@ -100,7 +123,7 @@ class ProxiedConnection {
   readonly #server: Socket
   #held: Buffer[] | undefined
 
-  constructor(client: Socket, server: Socket, { onEnd, weather }: ConnectionEvents) {
+  constructor(client: Socket, server: Socket, { onEnd, losesReply, weather }: ConnectionEvents) {
     this.#client = client
     this.#server = server
     client.setNoDelay(true)
@@ -109,7 +132,9 @@ class ProxiedConnection {
     const replies = new Conduit(client, weather)
     client.on('data', (chunk) => (this.#held ? this.#held.push(chunk) : requests.carry(chunk)))
     server.on('data', (chunk) => {
-      if (!this.#held && !this.dropsReplies) replies.carry(chunk)
+      if (this.#held || this.dropsReplies) return
+      if (losesReply(chunk)) this.destroy()
+      else replies.carry(chunk)
     })
     for (const socket of [client, server]) socket.on('error', () => {})
     client.on('close', () => {

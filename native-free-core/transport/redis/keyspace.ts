@@ -1,4 +1,5 @@
 import { PRIORITY_NAMES } from '../../model/priority.js'
+import { shardTags, type TagScheme } from './hash-slot.js'
 
 /**
  * Names of all keys. The part in braces is the hash tag: keys that one script touches share it, so they share a slot of
@@ -23,8 +24,9 @@ export interface ShardKeys {
   deliveries: string
 }
 
-export function shardKeys(queueName: string, shard: number): ShardKeys {
-  const key = (suffix: string) => `{${queueName}:${shard}}:${suffix}`
+/** @param tag of the shard, see `shardTags` */
+export function shardKeys(tag: string): ShardKeys {
+  const key = (suffix: string) => `{${tag}}:${suffix}`
   return {
     streams: PRIORITY_NAMES.map(key),
     owner: key('owner'),
@@ -49,6 +51,11 @@ export interface QueueKeys {
   deadNotes: string
 }
 
+/** Keys of all shards of a queue, by shard. */
+export function keysOfShards(queueName: string, shards: number, scheme: TagScheme): ShardKeys[] {
+  return shardTags(queueName, shards, scheme).map(shardKeys)
+}
+
 export function queueKeys(queueName: string): QueueKeys {
   const key = (suffix: string) => `{${queueName}}:${suffix}`
   return { meta: key('meta'), members: key('members'), pressure: key('pressure'), deadNotes: key('dead-notes') }
@@ -65,6 +72,8 @@ export interface InboxKeys {
   counters: string
   /** The original's dead-letter list. */
   dead: string
+  /** A list that is never there, on the slot of the inbox: for a settlement that writes no dead letters. */
+  noDead: string
 }
 
 /** `{queue}:...` hashes to the slot of `queue` itself; the dead-letter list, whose name is given, does not. */
@@ -77,6 +86,7 @@ export function inboxKeys(queueName: string): InboxKeys {
     taken: key('taken'),
     counters: key('ctl'),
     dead: deadLetterList(queueName),
+    noDead: key('no-dead'),
   }
 }
 

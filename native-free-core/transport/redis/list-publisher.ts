@@ -1,5 +1,6 @@
+import type { CommandRouter } from './command-router.js'
+import { openRouter } from './open-router.js'
 import { toTelemetryError, type WriteFailure, writeFailure } from './redis-errors.js'
-import { RedisLink } from './redis-link.js'
 import { readRedisOptions } from './redis-options.js'
 import { checkServer } from './store-check.js'
 
@@ -31,25 +32,18 @@ export interface ListPublisher {
  */
 export async function openListPublisher(options: unknown): Promise<ListPublisher> {
   const redis = readRedisOptions(options)
-  const link: RedisLink = new RedisLink(redis, 'list', redis.commandTimeoutMs, async (client) => {
-    await checkServer(client, link.where)
-  })
-  try {
-    await link.client()
-  } catch (error) {
-    link.close()
-    throw error
-  }
-  return new RedisListPublisher(link, redis.queueName)
+  const list = redis.queueName
+  const router = await openRouter(redis, 'list', list, (client, { where }) => checkServer(client, where))
+  return new RedisListPublisher(router, list)
 }
 
 class RedisListPublisher implements ListPublisher {
-  readonly #link: RedisLink
+  readonly #link: CommandRouter
   readonly #list: string
   /** Pushes go one after the other: a later one must not pass one that was refused. */
   #latest: Promise<unknown> = Promise.resolve()
 
-  constructor(link: RedisLink, list: string) {
+  constructor(link: CommandRouter, list: string) {
     this.#link = link
     this.#list = list
   }
@@ -69,7 +63,7 @@ class RedisListPublisher implements ListPublisher {
     for (let next = 0; next < tasks.length; next += TASKS_PER_COMMAND) {
       const values = tasks.slice(next, next + TASKS_PER_COMMAND).map(asArgument)
       try {
-        await this.#link.call((client) => client.rpush(this.#list, ...values))
+        await this.#link.call(this.#list, (client) => client.rpush(this.#list, ...values))
       } catch (error) {
         return { pushed: next, failure: writeFailure(toTelemetryError(error, this.#link.where)) }
       }

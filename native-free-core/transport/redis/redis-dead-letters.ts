@@ -13,9 +13,9 @@ import type {
   ReplayOutcome,
 } from '../dead-letters.js'
 import { UNGROUPED } from '../dead-letters.js'
+import type { CommandRouter } from './command-router.js'
 import { positionOf, readDeadLetter, readGroup, streamIdOf } from './dead-letter-entry.js'
-import { queueKeys, type ShardKeys, shardKeys } from './keyspace.js'
-import type { RedisLink } from './redis-link.js'
+import { queueKeys, type ShardKeys } from './keyspace.js'
 import { DEAD_PURGE } from './scripts/dead-purge-v1-k4.js'
 import { DEAD_REPLAY } from './scripts/dead-replay-v1-k7.js'
 import { DEAD_TRIM } from './scripts/dead-trim-v1-k4.js'
@@ -34,19 +34,20 @@ const OUTCOMES: readonly ReplayOutcome[] = ['gone', 'replayed', 'worn-out', 'bod
 
 type ScanReply = [isDone: number, lastId: Buffer, ...entries: (Buffer | Buffer[])[]]
 
-/** Dead letters on Redis, over one connection. No script holds Redis up for more than some milliseconds. */
+/** Dead letters on Redis, over one connection to each server. No script holds Redis up for more than some milliseconds. */
 export class RedisDeadLetterBox implements DeadLetterBox {
   readonly shards: number
-  readonly #link: RedisLink
+  readonly #commands: CommandRouter
   readonly #notes: string
   readonly #keys: readonly ShardKeys[]
   readonly #limits: DeadLetterLimits
 
-  constructor(link: RedisLink, queueName: string, shards: number, limits: DeadLetterLimits) {
-    this.shards = shards
-    this.#link = link
+  /** @param keys of all shards */
+  constructor(commands: CommandRouter, keys: readonly ShardKeys[], queueName: string, limits: DeadLetterLimits) {
+    this.shards = keys.length
+    this.#commands = commands
     this.#notes = queueKeys(queueName).deadNotes
-    this.#keys = Array.from({ length: shards }, (_, shard) => shardKeys(queueName, shard))
+    this.#keys = keys
     this.#limits = limits
   }
 
@@ -59,7 +60,7 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     if (at === undefined) return undefined
     const { dead, deadBodies } = this.#keys[at.shard]
     const streamId = streamIdOf(at)
-    const [found, kept] = await this.#link.call((client) =>
+    const [found, kept] = await this.#commands.call(dead, (client) =>
       Promise.all([client.xrangeBuffer(dead, streamId, streamId), client.hgetBuffer(deadBodies, streamId)]),
     )
     if (found.length === 0) return undefined
@@ -73,9 +74,9 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     const groups: DeadLetterGroup[] = []
     let entries = 0
     for (const { dead, deadGroups } of this.#keys) {
-      entries += await this.#link.call((client) => client.xlen(dead))
+      entries += await this.#commands.call(dead, (client) => client.xlen(dead))
       for (let cursor = '0'; ; ) {
-        const [next, rows] = await this.#link.call((client) =>
+        const [next, rows] = await this.#commands.call(deadGroups, (client) =>
           client.hscanBuffer(deadGroups, cursor, 'COUNT', GROUPS_AT_ONCE),
         )
         for (let i = 0; i + 1 < rows.length; i += 2) {
@@ -96,7 +97,7 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     const totals = { entries: 0, bytes: 0, replayed: 0, purged: 0, dropped }
     const fields = ['bytes', 'replayed', 'purged', 'dropped-entries', 'dropped-bytes', 'dropped-age']
     for (const { dead, counters } of this.#keys) {
-      const [entries, counts] = await this.#link.call((client) =>
+      const [entries, counts] = await this.#commands.call(dead, (client) =>
         Promise.all([client.xlen(dead), client.hmget(counters, ...fields.map((field) => `dead-${field}`))]),
       )
       const [bytes, replayed, purged, ...drops] = counts.map(Number)
@@ -118,7 +119,7 @@ export class RedisDeadLetterBox implements DeadLetterBox {
       const keys = [...streams, dead, deadBodies, deadGroups, counters]
       for (let next = 0; next < streamIds.length; ) {
         const args = [maxGeneration ?? -1, ...streamIds.slice(next, next + REPLAYED_AT_ONCE)]
-        const replies = (await this.#link.run(DEAD_REPLAY, keys, args)) as number[]
+        const replies = (await this.#commands.run(DEAD_REPLAY, keys, args)) as number[]
         for (const reply of replies) outcomes.set(`${shard} ${streamIds[next++]}`, OUTCOMES[reply])
       }
     }
@@ -137,7 +138,7 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     for (const [shard, streamIds] of this.#byShard(ids)) {
       const { dead, deadBodies, deadGroups, counters } = this.#keys[shard]
       for (const some of chunks(streamIds, PURGED_AT_ONCE)) {
-        purged += (await this.#link.run(DEAD_PURGE, [dead, deadBodies, deadGroups, counters], some)) as number
+        purged += (await this.#commands.run(DEAD_PURGE, [dead, deadBodies, deadGroups, counters], some)) as number
       }
     }
     return purged
@@ -148,24 +149,24 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     const args = [maxEntries, maxBytes, maxAgeMs, TRIMMED_AT_ONCE]
     for (const { dead, deadBodies, deadGroups, counters } of this.#keys) {
       for (let calls = 0; calls < TRIMS_PER_CALL; calls++) {
-        const dropped = await this.#link.run(DEAD_TRIM, [dead, deadBodies, deadGroups, counters], args)
+        const dropped = await this.#commands.run(DEAD_TRIM, [dead, deadBodies, deadGroups, counters], args)
         if ((dropped as number) < TRIMMED_AT_ONCE) break
       }
     }
   }
 
   async readNotes(): Promise<Map<string, string>> {
-    return new Map(Object.entries(await this.#link.call((client) => client.hgetall(this.#notes))))
+    return new Map(Object.entries(await this.#commands.call(this.#notes, (client) => client.hgetall(this.#notes))))
   }
 
   async writeNote(name: string, text: string | undefined): Promise<void> {
-    await this.#link.call((client) =>
+    await this.#commands.call(this.#notes, (client) =>
       text === undefined ? client.hdel(this.#notes, name) : client.hset(this.#notes, name, text),
     )
   }
 
   async close(): Promise<void> {
-    this.#link.close()
+    this.#commands.close()
   }
 
   async #scan(shard: number, start: ScanStart | undefined, query: Omit<DeadLetterQuery, 'cursor'>): Promise<ShardScan> {
@@ -191,11 +192,11 @@ export class RedisDeadLetterBox implements DeadLetterBox {
 
   /** Letters as they come. */
   async #read({ shard, isUp, from, end, wanted }: Stretch): Promise<Stop> {
-    const args = [this.#keys[shard].dead, from, end, 'COUNT', wanted]
-    const entries = (await this.#link.call((client) => client.callBuffer(isUp ? 'XRANGE' : 'XREVRANGE', args))) as [
-      id: Buffer,
-      fields: Buffer[],
-    ][]
+    const { dead } = this.#keys[shard]
+    const args = [dead, from, end, 'COUNT', wanted]
+    const entries = (await this.#commands.call(dead, (client) =>
+      client.callBuffer(isUp ? 'XRANGE' : 'XREVRANGE', args),
+    )) as [id: Buffer, fields: Buffer[]][]
     const found = entries.map(([id, fields]) => readDeadLetter(shard, id.toString(), fields))
     return { isDone: entries.length < wanted, found, lastId: entries.at(-1)?.[0].toString() ?? '' }
   }
@@ -204,7 +205,7 @@ export class RedisDeadLetterBox implements DeadLetterBox {
   async #match({ shard, isUp, from, end, wanted }: Stretch, filter: DeadLetterFilter): Promise<Stop> {
     const match = [filter.class ?? '', filter.fingerprint ?? '', filter.correlationId ?? '']
     const args = [isUp ? 'up' : 'down', from, end, wanted, ...match]
-    const reply = (await this.#link.run(SCAN, [this.#keys[shard].dead], args)) as ScanReply
+    const reply = (await this.#commands.run(SCAN, [this.#keys[shard].dead], args)) as ScanReply
     const [isDone, lastId, ...entries] = reply
     const found: DeadLetter[] = []
     for (let i = 0; i + 1 < entries.length; i += 2) {

@@ -21,7 +21,7 @@ const TROUBLES: Readonly<Record<string, RedisTrouble>> = {
   WRONGPASS: 'misconfigured',
   NOAUTH: 'misconfigured',
   NOPERM: 'misconfigured',
-  MOVED: 'misconfigured', // a node of a cluster, which needs another client
+  MOVED: 'misconfigured', // a node of a cluster where a single server was expected
   ERR: 'misconfigured', // a command or an argument that this server does not know
 }
 
@@ -32,7 +32,13 @@ const FIXES: Readonly<Record<string, string>> = {
   WRONGPASS: 'correct redis.username and redis.password',
   NOAUTH: 'set redis.password',
   NOPERM: 'grant the ACL user the commands and keys that docs/redis.md lists',
-  MOVED: 'name a Redis that is no node of a cluster',
+  MOVED: 'set redis.cluster to some nodes of the cluster, or grant the user INFO so that it is recognised',
+  READONLY: 'name the primary, or set redis.sentinels and redis.sentinel_name',
+  NOREPLICAS: 'connect replicas, or lower min-replicas-to-write',
+  CLUSTERDOWN: 'redis-cli --cluster check, then fix',
+  // The keys of a slot that is being moved are in two places: it passes by itself.
+  ASK: '',
+  TRYAGAIN: '',
 }
 
 /** Errors of TLS that a retry cannot mend: certificates, and a server that does not speak TLS. */
@@ -58,6 +64,11 @@ export function isDenied(error: unknown): boolean {
   return /^(NOPERM|ERR unknown command)/.test(textOf(error))
 }
 
+/** Whether a node says that another one holds the slot: it has done nothing. */
+export function isMoved(error: unknown): boolean {
+  return firstWord(textOf(error)) === 'MOVED'
+}
+
 /** Whether a new connection is needed before the next command can succeed. */
 export function needsNewConnection(error: unknown): boolean {
   return MOVED_AWAY.test(textOf(error))
@@ -67,9 +78,15 @@ export function needsNewConnection(error: unknown): boolean {
  * The error to throw: `TLM_STREAM_MISCONFIGURED` or `TLM_STREAM_UNAVAILABLE`, with its {@link RedisTrouble} in
  * `details.trouble`. It never shows a password or the arguments of a command, and carries no cause: ioredis hangs the
  * arguments on its errors, and those of AUTH are credentials.
+ *
+ * @param isCluster a redirection is part of life then, and stands in `details.moved`
  */
-export function toTelemetryError(error: unknown, where: string): TelemetryError {
+export function toTelemetryError(error: unknown, where: string, isCluster = false): TelemetryError {
   if (error instanceof TelemetryError) return error
+  if (isCluster && isMoved(error)) {
+    const moved = textOf(error)
+    return new TelemetryError('TLM_STREAM_UNAVAILABLE', `${where}: ${moved}.`, { trouble: 'unavailable', moved })
+  }
   const trouble = troubleOf(error)
   const code = trouble === 'misconfigured' ? 'TLM_STREAM_MISCONFIGURED' : 'TLM_STREAM_UNAVAILABLE'
   return new TelemetryError(code, explain(error, trouble, where), { trouble })
@@ -92,7 +109,8 @@ export function writeFailure({ code, message, details }: TelemetryError): WriteF
 function explain(error: unknown, trouble: RedisTrouble, where: string): string {
   const text = textOf(error)
   const tlsFix = TLS_CODE.test(codeOf(error)) && 'check redis.tls, the certificate and NODE_EXTRA_CA_CERTS'
-  const fix = tlsFix || FIXES[firstWord(text)] || (trouble === 'unavailable' && 'start it, or check host, port and tls')
+  const usual = trouble === 'unavailable' ? 'start it, or check host, port and tls' : ''
+  const fix = tlsFix || (FIXES[firstWord(text)] ?? usual)
   return `${where}: ${text || codeOf(error)}.${fix ? ` Fix: ${fix}.` : ''}`
 }
 

@@ -1,19 +1,43 @@
-import { type RedisOptions as ClientOptions, Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { TelemetryError } from '../../errors/telemetry-error.js'
 import { pause } from '../../time/pause.js'
-import { needsNewConnection, toTelemetryError, wasNotSent } from './redis-errors.js'
+import {
+  CLOSED,
+  describeTarget,
+  type NewClient,
+  newConnection,
+  newIoredisClient,
+  type RedisTarget,
+} from './redis-connection.js'
+import { isMoved, needsNewConnection, toTelemetryError, wasNotSent } from './redis-errors.js'
 import type { RedisOptions } from './redis-options.js'
 import { type RedisScript, runScript, type ScriptArgument } from './redis-script.js'
 
-/** What ioredis says for a command whose connection ended: it may have been applied. */
-const CLOSED = 'Connection is closed.'
 /** After a failed connection the next one is tried no sooner. */
 const RECONNECT_PAUSE_MS = 50
 
-/** Makes a client that is not connected yet. */
-export type NewClient = (options: ClientOptions) => Redis
+/** Where a link connects to. */
+export interface RedisRoute {
+  /** A redirection ends the connection of a link that follows a key; that of a node serves its other slots. */
+  readonly kind: 'single' | 'cluster-node' | 'cluster-key'
+  /** Asked before every connection. */
+  target(): RedisTarget | Promise<RedisTarget>
+  /** What is there does not serve. */
+  onFailure(): void
+}
 
-export const newIoredisClient: NewClient = (options) => new Redis(options)
+/**
+ * Looks at every new connection before anything else is sent; a rejection refuses the connection.
+ *
+ * @returns which run of which server it is, if the user may ask; see `ServerWatch`
+ */
+export type Prepare = (client: Redis, where: string) => Promise<string | undefined>
+
+/** Sends commands; what they throw is TLM_STREAM_UNAVAILABLE or TLM_STREAM_MISCONFIGURED. */
+export interface CommandLink {
+  run(script: RedisScript, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown>
+  call<T>(send: (client: Redis) => Promise<T>): Promise<T>
+}
 
 /**
  * One connection to Redis that is replaced as a whole when it breaks.
@@ -23,37 +47,45 @@ export const newIoredisClient: NewClient = (options) => new Redis(options)
  * all its commands at once, and the next caller opens another. A server that answers nothing for `replyTimeoutMs` while
  * commands wait (a half-open socket) counts as broken: progress counts, not the duration of one command.
  */
-export class RedisLink {
-  readonly where: string
+export class RedisLink implements CommandLink {
   readonly #options: RedisOptions
+  readonly #route: RedisRoute
   readonly #name: string
   readonly #replyTimeoutMs: number
-  readonly #prepare: (client: Redis) => Promise<void>
+  readonly #prepare: Prepare
   readonly #newClient: NewClient
+  #where = 'Redis'
   #client: Promise<Redis> | undefined
   #live: Redis | undefined
   /** What first went wrong with a connection. */
   readonly #causes = new WeakMap<Redis, unknown>()
+  readonly #runs = new WeakMap<Redis, string>()
   #notBeforeMs = 0
   #isClosed = false
 
   /**
    * @param name shown by `CLIENT LIST`
-   * @param prepare runs on every new connection before anything else does; a rejection refuses the connection
+   * @param replyTimeoutMs how long the server may answer nothing while commands wait
    */
   constructor(
     options: RedisOptions,
+    route: RedisRoute,
     name: string,
     replyTimeoutMs: number,
-    prepare: (client: Redis) => Promise<void> = async () => {},
+    prepare: Prepare = async () => undefined,
     newClient: NewClient = newIoredisClient,
   ) {
-    this.where = `Redis at ${options.host}:${options.port}`
     this.#options = options
+    this.#route = route
     this.#name = name
     this.#replyTimeoutMs = replyTimeoutMs
     this.#prepare = prepare
     this.#newClient = newClient
+  }
+
+  /** The server of the latest connection, for messages. */
+  get where(): string {
+    return this.#where
   }
 
   /**
@@ -72,6 +104,11 @@ export class RedisLink {
       })
     }
     return this.#client
+  }
+
+  /** Which run of the server a connection has reached, as `prepare` has said. */
+  runOf(client: Redis): string | undefined {
+    return this.#runs.get(client)
   }
 
   /** Runs a script. @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED */
@@ -99,7 +136,8 @@ export class RedisLink {
 
   /** The error to throw for a command's; gives up a connection on which the next command would fail, too. */
   failure(client: Redis, error: unknown): TelemetryError {
-    return this.#isClosed ? this.#closedError() : toTelemetryError(this.#causeOf(client, error), this.where)
+    if (this.#isClosed) return this.#closedError()
+    return toTelemetryError(this.#causeOf(client, error), this.#where, this.#route.kind !== 'single')
   }
 
   /** Breaks the connection, if there is one: its commands reject, and the next caller gets a new one. */
@@ -122,27 +160,10 @@ export class RedisLink {
     // Waiting, not failing at once: a caller that tries again in a loop must not keep the event loop from turning.
     const pauseMs = this.#notBeforeMs - performance.now()
     if (pauseMs > 0) await pause(pauseMs)
+    const target = await this.#route.target()
     if (this.#isClosed) throw this.#closedError()
-    const { host, port, username, password, db, tls, commandTimeoutMs } = this.#options
-    const client = this.#newClient({
-      host,
-      port,
-      username,
-      password,
-      db,
-      ...(tls && { tls: {} }),
-      protocol: 2,
-      connectionName: `telemetryhub:${this.#name}`,
-      disableClientInfo: true,
-      lazyConnect: true,
-      connectTimeout: commandTimeoutMs,
-      socketTimeout: this.#replyTimeoutMs,
-      disconnectTimeout: 100,
-      // The prepare step looks at the server instead; ioredis would wait silently while it loads its data.
-      enableReadyCheck: false,
-      enableOfflineQueue: false,
-      retryStrategy: null,
-    })
+    this.#where = describeTarget(target)
+    const client = newConnection(this.#options, target, this.#name, this.#replyTimeoutMs, this.#newClient)
     client.on('error', (error) => {
       if (!this.#causes.has(client)) this.#causes.set(client, error)
     })
@@ -150,11 +171,13 @@ export class RedisLink {
       await client.connect()
       // ioredis goes on in database 0 when SELECT fails.
       if (this.#causes.has(client)) throw this.#causes.get(client)
-      await this.#prepare(client)
+      const run = await this.#prepare(client, this.#where)
+      if (run !== undefined) this.#runs.set(client, run)
       if (this.#isClosed) throw this.#closedError()
       if (client.status !== 'ready') throw new Error(CLOSED)
     } catch (error) {
       client.disconnect()
+      this.#route.onFailure()
       throw this.failure(client, error)
     }
     const opened = this.#client
@@ -166,7 +189,11 @@ export class RedisLink {
   /** The commands of a broken connection only say that it is closed; the connection knows why. */
   #causeOf(client: Redis, error: unknown): unknown {
     const saysOnlyClosed = wasNotSent(error) || (error instanceof Error && error.message === CLOSED)
-    if ((saysOnlyClosed || needsNewConnection(error)) && client === this.#live) this.break()
+    const hasLeft = this.#route.kind === 'cluster-key' && isMoved(error)
+    if (saysOnlyClosed || hasLeft || needsNewConnection(error)) {
+      this.#route.onFailure()
+      if (client === this.#live) this.break()
+    }
     return saysOnlyClosed ? (this.#causes.get(client) ?? error) : error
   }
 
@@ -177,6 +204,6 @@ export class RedisLink {
   }
 
   #closedError(): TelemetryError {
-    return new TelemetryError('TLM_STREAM_UNAVAILABLE', `${this.where}: this connection was closed by its owner.`)
+    return new TelemetryError('TLM_STREAM_UNAVAILABLE', `${this.#where}: this connection was closed by its owner.`)
   }
 }

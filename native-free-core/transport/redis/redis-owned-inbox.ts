@@ -3,6 +3,7 @@ import { pause } from '../../time/pause.js'
 import type { SettleResult } from '../batch-stream.js'
 import type { InboxEntry, InboxSettlement, OwnedInbox } from '../task-inbox.js'
 import { deadLetterJson } from './dead-letter-json.js'
+import { type DeadLetterList, MAX_DEAD_LETTERS } from './dead-letter-list.js'
 import type { InboxKeys } from './keyspace.js'
 import { INBOX_RELEASE } from './scripts/inbox-release-v1-k1.js'
 import { INBOX_SETTLE } from './scripts/inbox-settle-v1-k4.js'
@@ -12,8 +13,6 @@ import { MAX_BLOCK_MS, type ReaderLinks } from './shard-reader.js'
 import { settledOrAborted } from './waiting.js'
 
 const FENCED = -2
-/** The dead-letter list keeps its newest; older ones go, counted as `dead-letters-trimmed`. */
-const MAX_DEAD_LETTERS = 10_000
 /** Where memory is full Redis refuses the blocking move, but not the script that takes: so the list is polled. */
 const POLL_MS = 250
 
@@ -24,6 +23,7 @@ const POLL_MS = 250
 export class RedisOwnedInbox implements OwnedInbox {
   readonly #links: ReaderLinks
   readonly #keys: InboxKeys
+  readonly #letters: DeadLetterList
   readonly #token: number
   readonly #leaseMs: number
   readonly #onEnd: () => void
@@ -33,9 +33,17 @@ export class RedisOwnedInbox implements OwnedInbox {
   #isLost = false
 
   /** @param onEnd called once the inbox is lost, released or abandoned */
-  constructor(links: ReaderLinks, keys: InboxKeys, token: number, leaseMs: number, onEnd: () => void) {
+  constructor(
+    links: ReaderLinks,
+    keys: InboxKeys,
+    letters: DeadLetterList,
+    token: number,
+    leaseMs: number,
+    onEnd: () => void,
+  ) {
     this.#links = links
     this.#keys = keys
+    this.#letters = letters
     this.#token = token
     this.#leaseMs = leaseMs
     this.#onEnd = onEnd
@@ -61,9 +69,17 @@ export class RedisOwnedInbox implements OwnedInbox {
 
   async settle({ ack, deadLetter }: InboxSettlement): Promise<SettleResult> {
     if (this.#isLost) return { kind: 'fenced' }
-    const dead = await this.#deadLetters(deadLetter)
-    const { owner, taken, dead: deadList, counters } = this.#keys
-    const args = [this.#token, MAX_DEAD_LETTERS, ack.length, ...ack, ...dead]
+    const acks = [...ack]
+    let dead = await this.#deadLetters(deadLetter)
+    const { owner, taken, counters } = this.#keys
+    let deadList = this.#keys.dead
+    if (!this.#letters.isWithInbox) {
+      if (dead.length > 0) await this.#letters.append(dead.map(({ json }) => json))
+      acks.push(...dead.map(({ id }) => id))
+      dead = []
+      deadList = this.#keys.noDead
+    }
+    const args = [this.#token, MAX_DEAD_LETTERS, acks.length, ...acks, ...dead.flatMap(({ id, json }) => [id, json])]
     const settled = await this.#links.commands.run(INBOX_SETTLE, [owner, taken, deadList, counters], args)
     if (settled === 1) return { kind: 'settled' }
     this.abandon()
@@ -139,8 +155,8 @@ export class RedisOwnedInbox implements OwnedInbox {
     }
   }
 
-  /** Seq and JSON of each task that is to be kept as a dead letter. */
-  async #deadLetters(letters: InboxSettlement['deadLetter']): Promise<string[]> {
+  /** Those that are to be kept as dead letters and are still there. */
+  async #deadLetters(letters: InboxSettlement['deadLetter']): Promise<{ id: string; json: string }[]> {
     if (letters.length === 0) return []
     const { taken } = this.#keys
     const found = await this.#links.commands.call((client) =>
@@ -148,7 +164,8 @@ export class RedisOwnedInbox implements OwnedInbox {
     )
     return letters.flatMap(({ id, class: kind, message }, i) => {
       const [entry] = found[i] as [id: Buffer, fields: Buffer[]][]
-      return entry === undefined ? [] : [id, deadLetterJson(kind, message, Number(entry[1][1]), entry[1][3])]
+      if (entry === undefined) return []
+      return [{ id, json: deadLetterJson(kind, message, Number(entry[1][1]), entry[1][3]) }]
     })
   }
 }

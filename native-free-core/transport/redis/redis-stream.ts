@@ -1,6 +1,6 @@
 /**
- * The {@link BatchStream} and {@link TaskInbox} on Redis Streams, for many hosts: Redis or Valkey from 7.0. Keys,
- * scripts and guarantees: `docs/redis.md`.
+ * The {@link BatchStream} and {@link TaskInbox} on Redis Streams, for many hosts: Redis or Valkey from 7.0, single, with
+ * sentinels or as a cluster. Keys, scripts and guarantees: `docs/redis.md`.
  */
 import type { Redis } from 'ioredis'
 import type { BatchProducer, BatchStream } from '../batch-stream.js'
@@ -8,23 +8,20 @@ import type { BatchTracer } from '../batch-tracer.js'
 import type { DeadLetterBox } from '../dead-letters.js'
 import type { PressureSignal } from '../pressure-signal.js'
 import type { TaskInbox } from '../task-inbox.js'
-import { queueKeys } from './keyspace.js'
+import type { CommandRouter } from './command-router.js'
+import type { TagScheme } from './hash-slot.js'
+import { inboxKeys, keysOfShards, queueKeys, type ShardKeys } from './keyspace.js'
+import { openRouter, type Reached } from './open-router.js'
 import { RedisBatchStream } from './redis-batch-stream.js'
+import { type NewClient, newIoredisClient } from './redis-connection.js'
 import { RedisDeadLetterBox } from './redis-dead-letters.js'
 import { RedisInbox } from './redis-inbox.js'
-import { type NewClient, newIoredisClient, RedisLink } from './redis-link.js'
-import {
-  type RedisOptions,
-  type RedisStreamOptions,
-  readRedisOptions,
-  readRedisStreamOptions,
-} from './redis-options.js'
+import { type RedisStreamOptions, readRedisOptions, readRedisStreamOptions } from './redis-options.js'
 import { RedisPressure } from './redis-pressure.js'
 import { RedisProducer } from './redis-producer.js'
 import { RedisTracer } from './redis-tracer.js'
 import { APPEND } from './scripts/append-v1-k5.js'
-import { ServerWatch } from './server-watch.js'
-import { checkQueue, checkServer } from './store-check.js'
+import { checkQueue, checkRights, checkServer } from './store-check.js'
 
 /**
  * @param options `RedisStreamOptions`
@@ -38,12 +35,14 @@ export async function openBatchProducer(
   newClient: NewClient = newIoredisClient,
 ): Promise<BatchProducer> {
   const stream = readRedisStreamOptions(options)
-  const link = await openLink(stream, 'producer', newClient, async (client, where) => {
-    await checkServer(client, where)
-    await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
+  const prepare = async (client: Redis) => {
     await client.script('LOAD', APPEND.text)
-  })
-  return new RedisProducer(link, stream.queueName, stream.shards)
+    // Whether the user may ask at all: later it would look as if the replicas had not answered.
+    if (stream.replication !== undefined) await client.call('WAIT', 0, 1)
+  }
+  const { router, keys } = await openQueue(stream, 'producer', prepare, newClient)
+  await checkRightsOrClose(router, 'producer', { work: keys[0].highWater, queue: queueKeys(stream.queueName).meta })
+  return new RedisProducer(router, keys, stream.replication)
 }
 
 /**
@@ -60,32 +59,9 @@ export async function openBatchStream(
   newClient: NewClient = newIoredisClient,
 ): Promise<BatchStream> {
   const stream = readRedisStreamOptions(options)
-  const watch = new ServerWatch()
-  const link = await openLink(stream, 'stream', newClient, async (client, where) => {
-    watch.see(await checkServer(client, where))
-    await checkQueue(client, where, queueKeys(stream.queueName), stream.shards)
-  })
-  return new RedisBatchStream(link, watch, stream, holder, newClient)
-}
-
-/**
- * @param options `RedisStreamOptions`
- * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
- */
-export async function openDeadLetterBox(options: unknown): Promise<DeadLetterBox> {
-  const { queueName, shards, deadLetters, ...stream } = readRedisStreamOptions(options)
-  const link = await openQueueLink({ queueName, shards, ...stream }, 'dead-letters')
-  return new RedisDeadLetterBox(link, queueName, shards, deadLetters)
-}
-
-/**
- * @param options `RedisStreamOptions`
- * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
- */
-export async function openBatchTracer(options: unknown): Promise<BatchTracer> {
-  const { queueName, shards, deadLetters, ...stream } = readRedisStreamOptions(options)
-  const link = await openQueueLink({ queueName, shards, ...stream }, 'tracer')
-  return new RedisTracer(link, new RedisDeadLetterBox(link, queueName, shards, deadLetters), queueName, shards)
+  const { router, keys } = await openQueue(stream, 'stream', undefined, newClient)
+  await checkRightsOrClose(router, 'stream', { work: keys[0].owner, queue: queueKeys(stream.queueName).meta })
+  return new RedisBatchStream(router, keys, stream, holder)
 }
 
 /**
@@ -97,44 +73,68 @@ export async function openBatchTracer(options: unknown): Promise<BatchTracer> {
  */
 export async function openTaskInbox(options: unknown, holder: string): Promise<TaskInbox> {
   const redis = readRedisOptions(options)
-  const watch = new ServerWatch()
-  const link = await openLink(redis, 'inbox', newIoredisClient, async (client, where) =>
-    watch.see(await checkServer(client, where)),
+  const router = await openRouter(redis, 'inbox', inboxKeys(redis.queueName).list, (client, { where }) =>
+    checkServer(client, where),
   )
-  return new RedisInbox(link, watch, redis, holder)
+  const { owner, list } = inboxKeys(redis.queueName)
+  await checkRightsOrClose(router, 'inbox', { work: owner, queue: list })
+  return new RedisInbox(router, redis, holder)
 }
 
 /**
  * @param options `RedisStreamOptions`
- * @throws TLM_STREAM_UNAVAILABLE while Redis cannot be reached: try again
- * @throws TLM_STREAM_MISCONFIGURED for wrong credentials
- * @throws TLM_OPTIONS_INVALID
+ * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
+ */
+export async function openDeadLetterBox(options: unknown): Promise<DeadLetterBox> {
+  const stream = readRedisStreamOptions(options)
+  const { router, keys } = await openQueue(stream, 'dead-letters')
+  return new RedisDeadLetterBox(router, keys, stream.queueName, stream.deadLetters)
+}
+
+/**
+ * @param options `RedisStreamOptions`
+ * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
+ */
+export async function openBatchTracer(options: unknown): Promise<BatchTracer> {
+  const stream = readRedisStreamOptions(options)
+  const { router, keys } = await openQueue(stream, 'tracer')
+  return new RedisTracer(router, new RedisDeadLetterBox(router, keys, stream.queueName, stream.deadLetters), keys)
+}
+
+/**
+ * @param options `RedisStreamOptions`
+ * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
  */
 export async function openPressureSignal(options: unknown): Promise<PressureSignal> {
-  const stream = readRedisStreamOptions(options)
-  return new RedisPressure(await openLink(stream, 'pressure', newIoredisClient, async () => {}), stream.queueName)
+  const { queueName, ...stream } = readRedisStreamOptions(options)
+  const { router } = await openQueue({ queueName, ...stream }, 'pressure')
+  return new RedisPressure(router, queueName)
 }
 
-function openQueueLink(options: RedisStreamOptions, name: string): Promise<RedisLink> {
-  return openLink(options, name, newIoredisClient, async (client, where) => {
-    await checkServer(client, where)
-    await checkQueue(client, where, queueKeys(options.queueName), options.shards)
-  })
-}
-
-async function openLink(
-  options: RedisOptions,
+/** Also makes the queue known, again whenever its server is new: a flushed one has forgotten it. */
+async function openQueue(
+  { shards, queueName, ...options }: RedisStreamOptions,
   name: string,
-  newClient: NewClient,
-  prepare: (client: Redis, where: string) => Promise<void>,
-): Promise<RedisLink> {
-  const prepareHere = (client: Redis) => prepare(client, link.where)
-  const link: RedisLink = new RedisLink(options, name, options.commandTimeoutMs, prepareHere, newClient)
+  prepare: (client: Redis) => Promise<void> = async () => {},
+  newClient: NewClient = newIoredisClient,
+): Promise<{ router: CommandRouter; keys: ShardKeys[] }> {
+  const queue = queueKeys(queueName)
+  let tags: TagScheme = 'plain'
+  const look = async (client: Redis, { where, isCluster, holdsKey }: Reached) => {
+    const run = await checkServer(client, where)
+    if (holdsKey) tags = await checkQueue(client, where, queue, shards, isCluster ? 'spread' : 'plain')
+    await prepare(client)
+    return run
+  }
+  const router = await openRouter({ queueName, ...options }, name, queue.meta, look, newClient)
+  return { router, keys: keysOfShards(queueName, shards, tags) }
+}
+
+async function checkRightsOrClose(...check: Parameters<typeof checkRights>): Promise<void> {
   try {
-    await link.client()
+    await checkRights(...check)
   } catch (error) {
-    link.close()
+    check[0].close()
     throw error
   }
-  return link
 }

@@ -2,10 +2,10 @@ import { batchId } from '../../model/batch.js'
 import type { Priority } from '../../model/priority.js'
 import type { BatchName, BatchPlace, BatchTrace, BatchTracer, LiveBatch } from '../batch-tracer.js'
 import type { DeadLetterBox } from '../dead-letters.js'
+import type { CommandRouter } from './command-router.js'
 import { positionOf, readDeadLetter } from './dead-letter-entry.js'
-import { type ShardKeys, shardKeys } from './keyspace.js'
+import type { ShardKeys } from './keyspace.js'
 import { unpackStrings } from './packed-strings.js'
-import type { RedisLink } from './redis-link.js'
 import { SCAN } from './scripts/scan-v1-k1.js'
 import { deliveryKey } from './stream-entry.js'
 
@@ -25,16 +25,19 @@ interface Ownership {
 /** Looks through a shard's keys for one batch. */
 export class RedisTracer implements BatchTracer {
   readonly shards: number
-  readonly #link: RedisLink
+  readonly #commands: CommandRouter
   readonly #box: DeadLetterBox
   readonly #keys: readonly ShardKeys[]
 
-  /** @param box is closed with the tracer; so is the link, which both may share */
-  constructor(link: RedisLink, box: DeadLetterBox, queueName: string, shards: number) {
-    this.shards = shards
-    this.#link = link
+  /**
+   * @param box is closed with the tracer; so are the connections, which both may share
+   * @param keys of all shards
+   */
+  constructor(commands: CommandRouter, box: DeadLetterBox, keys: readonly ShardKeys[]) {
+    this.shards = keys.length
+    this.#commands = commands
     this.#box = box
-    this.#keys = Array.from({ length: shards }, (_, shard) => shardKeys(queueName, shard))
+    this.#keys = keys
   }
 
   async trace(batch: BatchName): Promise<BatchTrace> {
@@ -54,7 +57,7 @@ export class RedisTracer implements BatchTracer {
     else places.push(...delayed)
     places.push(...(await this.#findDead(batch.shard, id)))
     const field = `${batch.producer}#${batch.epoch}`
-    const highWater = await this.#link.call((client) => client.hget(keys.highWater, field))
+    const highWater = await this.#commands.call(keys.highWater, (client) => client.hget(keys.highWater, field))
     const highWaterSeq = highWater === null ? undefined : Number(highWater)
     return { places, highWaterSeq, owner: ownership.holder, isComplete }
   }
@@ -64,7 +67,7 @@ export class RedisTracer implements BatchTracer {
   }
 
   async #ownership({ owner }: ShardKeys): Promise<Ownership> {
-    const [[holder, until, token, group], [seconds]] = await this.#link.call((client) =>
+    const [[holder, until, token, group], [seconds]] = await this.#commands.call(owner, (client) =>
       Promise.all([client.hmget(owner, 'holder', 'until', 'token', 'group'), client.time()]),
     )
     const isHeld = Number(until) > Number(seconds) * 1000
@@ -81,7 +84,7 @@ export class RedisTracer implements BatchTracer {
   ): Promise<BatchPlace[] | undefined> {
     let from = '-'
     for (let scans = 0; scans < MAX_SCANS; scans++) {
-      const reply = (await this.#link.run(SCAN, [stream], ['up', from, '+', 1, '', '', id])) as ScanReply
+      const reply = (await this.#commands.run(SCAN, [stream], ['up', from, '+', 1, '', '', id])) as ScanReply
       const [isDone, lastId, foundId, fields] = reply
       if (foundId !== undefined) {
         return [await this.#placeOf(keys, stream, priority, foundId.toString(), fields as Buffer[], ownership)]
@@ -100,7 +103,7 @@ export class RedisTracer implements BatchTracer {
     fields: Buffer[],
     { holder, group }: Ownership,
   ): Promise<BatchPlace> {
-    const [pending, former] = await this.#link.call((client) =>
+    const [pending, former] = await this.#commands.call(stream, (client) =>
       Promise.all([
         client.xpending(stream, group, streamId, streamId, 1).catch(() => []),
         client.hget(deliveries, deliveryKey(priority, streamId)),
@@ -116,12 +119,14 @@ export class RedisTracer implements BatchTracer {
   async #findDelayed({ held, delayed }: ShardKeys, id: string): Promise<BatchPlace[] | undefined> {
     let cursor = '0'
     for (let scans = 0; scans < MAX_HELD_SCANS; scans++) {
-      const [next, rows] = await this.#link.call((client) => client.hscanBuffer(held, cursor, 'COUNT', HELD_AT_ONCE))
+      const [next, rows] = await this.#commands.call(held, (client) =>
+        client.hscanBuffer(held, cursor, 'COUNT', HELD_AT_ONCE),
+      )
       for (let i = 0; i + 1 < rows.length; i += 2) {
         const fields = unpackStrings(rows[i + 1])
         if (fieldOf(fields, 'c') !== id) continue
         const member = rows[i].toString()
-        const due = await this.#link.call((client) => client.zscore(delayed, member))
+        const due = await this.#commands.call(delayed, (client) => client.zscore(delayed, member))
         const live = liveOf(Number(member[0]) as Priority, fields, undefined)
         return [{ kind: 'delayed', dueAtMs: Number(due), ...live }]
       }

@@ -1,16 +1,23 @@
 /**
- * Notices that connections have come to another run of the server: it was restarted or a replica took its place, and
- * either may have lost the latest writes that it had confirmed. Whoever owns something gives it up then and begins again
- * from what the store still has: otherwise settlements that were lost would come again on top of state that has them.
+ * Notices that a connection has come to another run of the server: it was restarted, a replica took its place, or the
+ * keys were moved to another node of a cluster. All but the last may have lost the latest writes that were confirmed, so
+ * whoever owns something gives it up then and begins again from what the store still has: otherwise settlements that
+ * were lost would come again on top of state that has them.
  */
 export class ServerWatch {
-  onNewRun: () => void = () => {}
-  #runId: string | undefined
+  readonly #onNewRun: () => void
+  #run: string | undefined
 
-  /** @param runId of the server that a new connection has reached; `undefined` when it may not be asked */
-  see(runId: string | undefined): void {
-    const isNew = this.#runId !== undefined && runId !== undefined && runId !== this.#runId
-    this.#runId = runId ?? this.#runId
-    if (isNew) this.onNewRun()
+  /** @param run the one that the ownership began with; `undefined` when it may not be asked */
+  constructor(run: string | undefined, onNewRun: () => void) {
+    this.#run = run
+    this.#onNewRun = onNewRun
+  }
+
+  /** @param run of the server that the next command goes to */
+  see(run: string | undefined): void {
+    const isNew = this.#run !== undefined && run !== undefined && run !== this.#run
+    this.#run = run ?? this.#run
+    if (isNew) this.#onNewRun()
   }
 }

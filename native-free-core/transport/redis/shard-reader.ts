@@ -2,7 +2,7 @@ import type { TelemetryError } from '../../errors/telemetry-error.js'
 import type { Priority } from '../../model/priority.js'
 import { CarriedEntries, type LeaseLimits } from './carried-entries.js'
 import type { ShardKeys } from './keyspace.js'
-import type { RedisLink } from './redis-link.js'
+import type { CommandLink, RedisLink } from './redis-link.js'
 import { REGROUP } from './scripts/regroup-v1-k5.js'
 import { deliveryKey, type ReadEntry, type ReadReply, readEntry } from './stream-entry.js'
 import { settledOrAborted } from './waiting.js'
@@ -17,7 +17,7 @@ const UNKNOWN_BODY_BYTES = 8192
 const REPLY_GRACE_MS = 10
 
 export interface ReaderLinks {
-  commands: RedisLink
+  commands: CommandLink
   /** The shard's own: its reads block. */
   reads: RedisLink
 }

@@ -17,7 +17,7 @@ export async function readLeftovers(admin: Redis, shards: number): Promise<Map<s
   ])
   const add = (name: string, count: number) => leftovers.set(name, (leftovers.get(name) ?? 0) + count)
   for (let shard = 0; shard < shards; shard++) {
-    const { streams, delayed, held, counters } = shardKeys(QUEUE, shard)
+    const { streams, delayed, held, counters } = shardKeys(`${QUEUE}:${shard}`)
     for (const stream of streams) add('entries', await admin.xlen(stream))
     add('delayed entries', await admin.zcard(delayed))
     add('held entries', await admin.hlen(held))
@@ -35,7 +35,7 @@ export async function readDeadLetters(admin: Redis, shards: number): Promise<(Nu
   const decoder = new BatchDecoder()
   const samples: (NumberedSample & { class: string })[] = []
   for (let shard = 0; shard < shards; shard++) {
-    const { dead } = shardKeys(QUEUE, shard)
+    const { dead } = shardKeys(`${QUEUE}:${shard}`)
     for (const [id, fields] of await admin.xrangeBuffer(dead, '-', '+')) {
       const named = new Map<string, Buffer>()
       for (let i = 0; i + 1 < fields.length; i += 2) named.set(fields[i].toString(), fields[i + 1])

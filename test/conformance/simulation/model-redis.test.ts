@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { NewClient } from '#core/transport/redis/redis-link'
+import type { NewClient } from '#core/transport/redis/redis-connection'
 import { openBatchProducer, openBatchStream } from '#core/transport/redis/redis-stream'
 import { testBatchStream } from '#test/conformance/batch-stream-suite'
 import { Actor } from '#test/simulation/engine/actor'

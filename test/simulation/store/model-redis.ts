@@ -134,6 +134,8 @@ export class ModelRedis {
     const keys = numberOf(args[1])
     const rest = args.slice(2 + keys)
     if (script.name === 'beat') return this.#beat(rest)
+    // Everything is allowed.
+    if (script.name === 'rights') return []
     return this.#runScript(script, textOf(args[2]), rest)
   }
 

@@ -7,6 +7,7 @@ import { PROMOTE } from '#core/transport/redis/scripts/promote-v1-k6'
 import { REGROUP } from '#core/transport/redis/scripts/regroup-v1-k5'
 import { RELEASE } from '#core/transport/redis/scripts/release-v2-k5'
 import { RENEW } from '#core/transport/redis/scripts/renew-v1-k1'
+import { RIGHTS } from '#core/transport/redis/scripts/rights-v1-k1'
 import { SETTLE } from '#core/transport/redis/scripts/settle-v3-k12'
 import { append, settle } from './batch-scripts.js'
 import { millisecondsOf } from './model-stream.js'
@@ -30,6 +31,7 @@ const SCRIPTS: readonly (readonly [RedisScript, ModelScript['run']])[] = [
   [REGROUP, regroup],
   [RELEASE, release],
   [RENEW, renew],
+  [RIGHTS, undefined],
   [SETTLE, settle],
 ]
 

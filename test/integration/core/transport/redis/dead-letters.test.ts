@@ -17,7 +17,7 @@ describe('dead letters on Redis', () => {
   it('of earlier versions, without a fingerprint and with their body in the stream, are listed, replayed and purged', async () => {
     const options = queueAt(redis.port)
     const admin = await keep(adminOf(redis.port))
-    const { dead } = shardKeys(options.queueName, 1)
+    const { dead } = shardKeys(`${options.queueName}:1`)
     const body = Buffer.from([1, 0xff, 3])
     for (let seq = 1; seq <= 3; seq++) {
       const former = ['x', 'TLM_TASK_INVALID', 'm', 'no handler', 'p', '2', 'o', '1-0', 'a', '3', 'd', '4']
@@ -75,7 +75,7 @@ describe('dead letters on Redis', () => {
     await die(shard, await leaseOne(shard))
     const box = await keep(openDeadLetterBox(options))
     const [{ id }] = await allLetters(box)
-    await admin.set(shardKeys(options.queueName, 0).streams[2], 'no stream')
+    await admin.set(shardKeys(`${options.queueName}:0`).streams[2], 'no stream')
     assert.equal(await codeOf(box.replay([id], 3)), 'TLM_STREAM_MISCONFIGURED')
     assert.equal((await allLetters(box)).length, 1)
   })
@@ -84,9 +84,9 @@ describe('dead letters on Redis', () => {
     const options = queueAt(redis.port)
     const box = await keep(openDeadLetterBox(options))
     const admin = await keep(adminOf(redis.port))
-    await admin.xadd(shardKeys(options.queueName, 0).dead, '*', 'x', 'test', 'm', '', 'c', 'hub.1.0.1', 'b', 'x')
+    await admin.xadd(shardKeys(`${options.queueName}:0`).dead, '*', 'x', 'test', 'm', '', 'c', 'hub.1.0.1', 'b', 'x')
     await admin.config('SET', 'appendfsync', 'always')
-    await admin.xadd(shardKeys(options.queueName, 0).dead, '*', 'x', 'test', 'm', '', 'c', 'hub.1.0.2', 'b', 'x')
+    await admin.xadd(shardKeys(`${options.queueName}:0`).dead, '*', 'x', 'test', 'm', '', 'c', 'hub.1.0.2', 'b', 'x')
     assert.equal((await allLetters(box)).length, 2)
     await redis.restart()
     await codeOf(box.totals())

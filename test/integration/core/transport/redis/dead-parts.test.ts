@@ -21,15 +21,17 @@ describe('dead letters in Redis', () => {
     const part = { correlationId: `${correlationId}#7`, samples: 1, firstTakenAtUs: 77, body: Uint8Array.of(0, 255, 7) }
     const deadLetter = [{ id, priority, class: 'handler-error', message: 'Sample 7 of 10', part }]
     assert.deepEqual(await shard.settle(settlement({ deadLetter })), { kind: 'settled' })
-    const letters = await admin.xrangeBuffer(shardKeys(options.queueName, 0).dead, '-', '+')
+    const { dead, deadBodies } = shardKeys(`${options.queueName}:0`)
+    const letters = await admin.xrangeBuffer(dead, '-', '+')
     assert.equal(letters.length, 1)
-    const [, flat] = letters[0]
+    const [[streamId, flat]] = letters
     const fields = new Map<string, Buffer>()
     for (let i = 0; i < flat.length; i += 2) {
       assert.ok(!fields.has(String(flat[i])), `${flat[i]} is there once`)
       fields.set(String(flat[i]), flat[i + 1])
     }
-    assert.deepEqual(fields.get('b'), Buffer.of(0, 255, 7))
+    assert.equal(fields.get('b'), undefined)
+    assert.deepEqual(await admin.hgetBuffer(deadBodies, String(streamId)), Buffer.of(0, 255, 7))
     const text = Object.fromEntries([...fields].map(([name, value]) => [name, value.toString()]))
     const { x, m, p, a, d, c, n, t, h } = text
     assert.deepEqual(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { BatchStream, LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
+import type { LeasedEntry } from '#core/transport/batch-stream'
 import { openBatchProducer, openBatchStream } from '#core/transport/redis/redis-stream'
 import {
   ALL,
@@ -16,51 +16,12 @@ import {
   store,
   until,
 } from '#test/conformance/batch-stream-fixture'
+import { persistently, processInOrder, row } from '#test/support/in-order-processor'
 import { startRedis, type TestRedis } from '#test/support/redis-server'
 import { adminOf, appendUntilStored, codeOf, keepUntilEnd, queueAt } from '#test/support/redis-store'
 import { TcpProxy } from '#test/support/tcp-proxy'
 
 const LEASE_MS = 60_000
-
-/** Calls until the store answers. */
-function persistently<T>(call: () => Promise<T>): Promise<T> {
-  return until('the store answers', async () => {
-    const answer = await codeOf(call())
-    return answer !== 'TLM_STREAM_UNAVAILABLE' && { answer: answer as T }
-  }).then(({ answer }) => answer)
-}
-
-const row = (last: number) => new Map([['last', new TextEncoder().encode(String(last))]])
-
-/**
- * Processes entries 1..last like a processor: in order, saving the number it has come to with every settlement, loading
- * it whenever it becomes owner. Throws when an entry is missing, doubled or out of order.
- */
-async function processInOrder(stream: BatchStream, last: number, leaseMs: number): Promise<{ owners: number }> {
-  let owners = 0
-  for (let done = 0; done < last; ) {
-    const shard = await persistently(() => stream.own(0, leaseMs))
-    if (shard === undefined) continue
-    owners++
-    const state = await persistently(() => shard.loadState())
-    done = Number(Buffer.from(state.get('last') ?? '0').toString())
-    done = await processAsOwner(shard, done, last)
-  }
-  return { owners }
-}
-
-async function processAsOwner(shard: OwnedShard, from: number, last: number): Promise<number> {
-  for (let done = from; done < last; ) {
-    const entries = await persistently(() => shard.lease({ maxEntries: 16, maxBytes: 1e6 }, 200))
-    if (!(await persistently(() => shard.renew()))) return done
-    assert.deepEqual(seqs(entries), numbers(done + 1, done + entries.length))
-    const end = settlement({ ack: entries.map(({ id }) => id), state: row(done + entries.length) })
-    const { kind } = await persistently(() => shard.settle(end))
-    if (kind === 'fenced') return done
-    done += entries.length
-  }
-  return last
-}
 
 describe('reading a shard of Redis while it misbehaves', () => {
   let redis: TestRedis

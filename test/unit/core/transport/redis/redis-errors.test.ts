@@ -52,3 +52,24 @@ test('a failed write says whether it was certainly not done', () => {
   assert.equal(outcomeOf('Connection is closed.').kind, 'unavailable')
   assert.equal((outcomeOf('WRONGTYPE key') as { reason: string }).reason, 'misconfigured')
 })
+
+test('a redirection is an everyday thing in a cluster, and a wrong setting elsewhere', () => {
+  const moved = new Error('MOVED 3999 127.0.0.1:6381')
+  const inCluster = toTelemetryError(moved, 'Redis', true)
+  assert.equal(inCluster.code, 'TLM_STREAM_UNAVAILABLE')
+  assert.equal(inCluster.details.moved, 'MOVED 3999 127.0.0.1:6381')
+  const single = toTelemetryError(moved, 'Redis')
+  assert.equal(single.code, 'TLM_STREAM_MISCONFIGURED')
+  assert.match(single.message, /Fix: set redis\.cluster/)
+})
+
+test('a slot on its way, and replicas that are missing, pass with time', () => {
+  for (const text of ['ASK 1 127.0.0.1:1', 'TRYAGAIN Multiple keys request during rehashing of slot']) {
+    const { code, message } = toTelemetryError(new Error(text), 'Redis', true)
+    assert.equal(code, 'TLM_STREAM_UNAVAILABLE')
+    assert.doesNotMatch(message, /Fix/, 'nobody has to do anything')
+  }
+  const { code, message } = toTelemetryError(new Error('NOREPLICAS Not enough good replicas to write.'), 'Redis')
+  assert.equal(code, 'TLM_STREAM_UNAVAILABLE')
+  assert.match(message, /Fix: connect replicas/)
+})

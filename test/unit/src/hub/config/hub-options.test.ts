@@ -85,6 +85,28 @@ describe("the hub's options", () => {
     assert.deepEqual([host, port, username, password, db, tls], ['redis.example', 7000, 'ann', 'p@ss', 3, true])
   })
 
+  it('take the nodes of a cluster, or sentinels with the name of the primary', () => {
+    const cluster = optionsOf([], { REDIS_CLUSTER: 'a.example:7000, [::1]:7001' })
+    assert.ok(cluster.store.kind === 'redis')
+    assert.deepEqual(cluster.store.redis.cluster, [
+      { host: 'a.example', port: 7000 },
+      { host: '::1', port: 7001 },
+    ])
+    const yaml =
+      'redis:\n  sentinels: ["a:26379", "b:26379"]\n  sentinel_name: mymaster\n  durability: replicated\n  replicas: 2\n'
+    const { store } = optionsOf(['--config', file('sentinels.yaml', yaml)])
+    assert.ok(store.kind === 'redis')
+    assert.deepEqual(store.redis.sentinels?.length, 2)
+    assert.equal(store.redis.sentinelName, 'mymaster')
+    assert.deepEqual(store.redis.replication, { replicas: 2, timeoutMs: 1000 })
+    assert.match(problemsOf([], { REDIS_CLUSTER: 'nonsense' }), /redis\.cluster.*expected an address such as/)
+    assert.match(problemsOf([], { REDIS_SENTINELS: 'a:1' }), /redis\.sentinel_name is missing\. Fix/)
+    assert.match(
+      problemsOf([], { REDIS_SENTINELS: 'a:1', REDIS_CLUSTER: 'a:1' }),
+      /redis\.sentinels and redis\.cluster .*Fix/,
+    )
+  })
+
   it('name file, line, key, reason and remedy of every mistake, all at once', () => {
     const yaml =
       'redis:\n  prot: 1\ndevices:\n  roof:\n    driver: sim\n    interval_ms: -1\n  b: { driver: lime, path: x }\n'
