@@ -57,8 +57,9 @@ export async function pageOverShards(shards: number, query: DeadLetterQuery, sca
     const source = sources[first.index]
     const letter = source.letters[source.next]
     if (letter === undefined) {
-      // What comes next may be of this shard: only a further look tells.
-      if (source.letters.length === 0) return { letters, cursor: formatId(first.at) }
+      // What comes next may be of this shard: only a further look tells. One that found less than it was asked for has
+      // come to the bound of its effort, and so has this page.
+      if (source.letters.length < share) return { letters, cursor: formatId(first.at) }
       sources[first.index] = await look(source.shard, { ...first.at, isInclusive: false })
     } else if (letters.length === limit) {
       return { letters, cursor: letters[limit - 1].id }

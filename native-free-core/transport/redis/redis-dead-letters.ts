@@ -21,8 +21,8 @@ import { DEAD_REPLAY } from './scripts/dead-replay-v1-k7.js'
 import { DEAD_TRIM } from './scripts/dead-trim-v1-k4.js'
 import { SCAN } from './scripts/scan-v1-k1.js'
 
-/** Script calls that one page may cost each shard: some 3000 letters are looked at. */
-const SCANS_PER_PAGE = 30
+/** Script calls, of some 150 letters each, that one look through a shard may cost. */
+const SCANS_PER_LOOK = 6
 /** Letters in one script call: Redis serves nobody else meanwhile. */
 const REPLAYED_AT_ONCE = 32
 const PURGED_AT_ONCE = 100
@@ -178,7 +178,7 @@ export class RedisDeadLetterBox implements DeadLetterBox {
     let from = start === undefined ? first : laterOf(isUp, first, start)
     let stoppedAt: GlobalPosition | undefined
     const isFiltered = [filter.class, filter.fingerprint, filter.correlationId].some((part) => part !== undefined)
-    for (let scans = 0; scans < SCANS_PER_PAGE; scans++) {
+    for (let scans = 0; scans < SCANS_PER_LOOK; scans++) {
       const stretch = { shard, isUp, from, end, wanted: limit - letters.length }
       const { isDone, found, lastId } = isFiltered ? await this.#match(stretch, filter) : await this.#read(stretch)
       letters.push(...found)
