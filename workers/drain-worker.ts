@@ -1,12 +1,20 @@
 /** Entry of a drain worker: everything is told by `workerData` and messages, see `protocol/drain-messages`. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { messageOf, toPortableError } from '#core/errors/telemetry-error'
+import { messageOf, type PortableError, toPortableError } from '#core/errors/telemetry-error'
 import { SealJournal } from '#core/journal/seal-journal'
+import { SpoolCountsView } from '#core/journal/spool-counts'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
 import { CircuitBreaker } from '#core/policy/circuit-breaker'
-import type { DrainStatus, DrainWorkerData, FromDrainWorker, ToDrainWorker } from '#core/protocol/drain-messages'
+import type {
+  DrainStatus,
+  DrainWorkerData,
+  FromDrainWorker,
+  SpoolOptions,
+  ToDrainWorker,
+} from '#core/protocol/drain-messages'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { systemClock } from '#core/time/clock'
+import type { BatchProducer } from '#core/transport/batch-stream'
 import type { RollBack } from './drain/append-window.js'
 import { DrainLoop } from './drain/drain-loop.js'
 import type { Outlet } from './drain/outlet.js'
@@ -22,6 +30,8 @@ const BACKOFF = { baseMs: 50, maxMs: 1500 }
 const FAILURES_TO_OPEN = 3
 /** Batches for the spool may be larger, and so take several times less: nobody waits for them. */
 const SPOOLING_AGE_MS = 100
+/** A spool that must be opened and cannot is tried again after so long. */
+const SPOOL_RETRY_MS = 1000
 
 const data = workerData as DrainWorkerData
 if (parentPort === null) throw new Error('drain-worker.js runs as a worker thread only.')
@@ -91,35 +101,48 @@ async function work(): Promise<void> {
   port.close()
 }
 
-/** The outlet with a spool before the store; `undefined` without one, and for a spool that cannot be opened. */
+/**
+ * The outlet with a spool before the store; `undefined` without one, and for a spool that cannot be opened. One that has
+ * batches of this run must be opened: the store would take what follows them as if they had never been.
+ */
 async function openSpool(opener: OutletOpener): Promise<Outlet | undefined> {
   if (data.spool === undefined || opener.stream === undefined) return undefined
   const { openStore, outletTo } = opener.stream
-  const { producer, epoch, spool } = data
-  try {
-    spooled = await SpooledStore.open({
-      options: spool,
-      producer,
-      epoch,
-      journal,
-      openStore,
-      breaker: newBreaker(),
-      latency,
-      clock: systemClock,
-      onChange: () => report(true),
-      onRollBack,
-      onRepair: (repair) => send({ kind: 'repaired', ...repair }),
-      // Ends the thread: another one goes on where this one was.
-      onFailure: (error) =>
-        setImmediate(() => {
-          throw error
-        }),
-    })
-    return outletTo(spooled.store)
-  } catch (error) {
-    spoolProblem = messageOf(error)
-    return undefined
+  for (;;) {
+    try {
+      spooled = await openSpooled(data.spool, openStore)
+      spoolProblem = undefined
+      return outletTo(spooled.store)
+    } catch (error) {
+      spoolProblem = messageOf(error)
+      const { appended, held } = new SpoolCountsView(data.spool.counts).read()
+      if (appended === 0 || held === 0 || (isStopping && ring.backlog === 0)) return undefined
+      tellUnopened(toPortableError(error, 'TLM_STREAM_UNAVAILABLE'))
+      await stopped.next(SPOOL_RETRY_MS)
+    }
   }
+}
+
+function openSpooled(options: SpoolOptions, openStore: () => Promise<BatchProducer>): Promise<SpooledStore> {
+  const { producer, epoch } = data
+  return SpooledStore.open({
+    options,
+    producer,
+    epoch,
+    journal,
+    openStore,
+    breaker: newBreaker(),
+    latency,
+    clock: systemClock,
+    onChange: () => report(true),
+    onRollBack,
+    onRepair: (repair) => send({ kind: 'repaired', ...repair }),
+    // Ends the thread: another one goes on where this one was.
+    onFailure: (error) =>
+      setImmediate(() => {
+        throw error
+      }),
+  })
 }
 
 function onRollBack(rollBack: RollBack): void {
@@ -136,19 +159,16 @@ async function openOutlet(opener: OutletOpener): Promise<Outlet | undefined> {
       return opened
     } catch (error) {
       breaker.failed()
-      const lastError = toPortableError(error, 'TLM_STREAM_UNAVAILABLE')
-      opening = {
-        storeUp: false,
-        breaker: breaker.state,
-        breakerOpenings: breaker.openings,
-        batchesRetried: 0,
-        lastError,
-        ...(spoolProblem !== undefined && { spoolProblem }),
-      }
-      report(true)
+      tellUnopened(toPortableError(error, 'TLM_STREAM_UNAVAILABLE'))
       while (!breaker.mayTry()) await stopped.next(breaker.waitMs)
     }
   }
+}
+
+function tellUnopened(lastError: PortableError): void {
+  const { state, openings } = breaker
+  opening = { storeUp: false, breaker: state, breakerOpenings: openings, batchesRetried: 0, lastError }
+  report(true)
 }
 
 function report(isDue: boolean): void {

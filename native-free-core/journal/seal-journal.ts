@@ -31,7 +31,8 @@ export const JOURNAL_TOTALS = [
 
 /**
  * `samplesDelivered`: the store has them. `samplesRolledBack`: the store had them and then went back in time, further
- * than the worker held. `samplesSpooled`: they were written to the spool instead, which counts what becomes of them. Batches are counted by their last outcome, and by what closed them.
+ * than the worker held. `samplesSpooled`: they were written to the spool instead, which counts what becomes of them.
+ * Batches are counted by their last outcome, and by what closed them.
  */
 export type JournalTotals = Record<(typeof JOURNAL_TOTALS)[number], number>
 

@@ -57,12 +57,16 @@ export class StoreAndForward {
    * or `refused`, and so does every later one of its shard.
    */
   append(batches: readonly SealedBatch[]): Promise<OutletOutcome[]> {
-    const { spool, link, replay } = this.#options
+    const { spool, link, replay, kept } = this.#options
     const ways = new Map<number, boolean>()
     const live: SealedBatch[] = []
     const outcomes = batches.map((batch): OutletOutcome | undefined => {
       this.#offer(batch)
-      if (spool.wasSpooled(batch)) return { kind: 'spooled' }
+      if (spool.wasSpooled(batch)) {
+        // By a worker before this one, which may have delivered it too and then died before it was settled.
+        if (spool.wasDelivered(batch.shard, batch.seq)) kept.learn(batch, batch.seq, batch.samples)
+        return { kind: 'spooled' }
+      }
       const isLive = ways.get(batch.shard) ?? this.#isLive(batch)
       ways.set(batch.shard, isLive)
       if (isLive) live.push(batch)

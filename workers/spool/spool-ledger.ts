@@ -11,7 +11,7 @@ const DROPPED = {
 
 export type DropReason = keyof typeof DROPPED
 
-/** What a spool has counted. Others see it as of the last {@link publish}, all of it at one moment. Thread: its spool's. */
+/** What a spool has counted; others see it as of the last {@link publish}, all at one moment. Thread: its spool's. */
 export class SpoolLedger {
   readonly counts: SpoolCounts
   readonly #view: SpoolCountsView

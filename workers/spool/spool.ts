@@ -128,7 +128,7 @@ export class Spool {
     return { producer, epoch, shard }
   }
 
-  /** Counts samples that the store had and lost, and that are not kept, of the numbering of the batch: those of `seqs`. */
+  /** Counts samples that the store had and lost and that are not kept: those of `seqs`, in the numbering of the batch. */
   rolledBack({ shard, epoch, producer }: SealedBatch, seqs: readonly number[], samples: number): void {
     this.#ledger.counts.rolledBack += samples
     if (epoch === this.#context.epoch && producer === this.#context.producer) {
@@ -137,9 +137,13 @@ export class Spool {
     this.#publish()
   }
 
-  /** Whether a batch of this run's numbering, which is settled, was delivered before the spool was opened, and not counted as lost since. */
+  /**
+   * Whether a batch of this run's numbering, which is settled or was spooled, was delivered before this worker began,
+   * and is not counted as lost since.
+   */
   wasDelivered(shard: number, seq: number): boolean {
-    return seq < this.#heldFrom[shard] && !this.#view.isRolledBack(shard, seq)
+    const isHeld = this.#view.isMarked(shard, seq) && seq >= this.#heldFrom[shard]
+    return !isHeld && !this.#view.isRolledBack(shard, seq)
   }
 
   /** Counts samples that the store had lost and has again. */

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { droppedOf, type SpoolCounts } from '#core/journal/spool-counts'
+import { droppedOf, type SpoolCounts, spoolImbalanceOf } from '#core/journal/spool-counts'
 import { BREAKER_STATES, type BreakerState } from '#core/policy/circuit-breaker'
 import type { Clock } from '#core/time/clock'
 import type { Logger } from '../../host/logger.js'
@@ -47,6 +47,7 @@ export class SpoolWatch {
   /** Of the outage that goes on: what was delivered before it, and since when. */
   #outage: { replayed: number; dropped: number; sinceMs: number } | undefined
   #isRecoveryTold = false
+  #imbalance = 0
 
   constructor(options: SpoolWatchOptions) {
     this.#options = options
@@ -63,7 +64,7 @@ export class SpoolWatch {
   }
 
   look(): void {
-    const { counts, clock, settings } = this.#options
+    const { counts, clock, settings, log } = this.#options
     const now = counts()
     this.#sizing.look(clock.monotonicMs(), now.offered, now.offeredBytes)
     void statfs(settings.directory).then(
@@ -76,6 +77,11 @@ export class SpoolWatch {
     )
     this.#tellSizing()
     this.#tellOutage(now)
+    const imbalance = spoolImbalanceOf(now)
+    if (imbalance !== this.#imbalance && imbalance !== 0) {
+      log.error({ imbalance, counts: now }, 'the spool does not add up: the hub has lost count of samples')
+    }
+    this.#imbalance = imbalance
   }
 
   figures(): SpoolFigures {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -97,6 +97,14 @@ describe('drain workers under their supervisor', () => {
       shards: SHARDS,
       redis: { host: '127.0.0.1', port, db: 0, tls: false, queueName, commandTimeoutMs: 2000 },
     })
+  const spoolIn = (name: string) => ({
+    directory: join(directory, name),
+    maxBytes: 2 ** 26,
+    maxAgeMs: 3_600_000,
+    fsyncMs: 100,
+    liveShare: 0.5,
+    keep: { bytes: 2 ** 20, ageMs: 60_000 },
+  })
   const stores = {
     Redis: () => redisAt('terminated'),
     'the embedded store': () =>
@@ -166,14 +174,7 @@ describe('drain workers under their supervisor', () => {
   it(`lose and double nothing when they are terminated while Redis comes and goes behind a spool (seed ${seed})`, async () => {
     const away = await startRedis(['--appendfsync', 'always'])
     const locator = redisAt('spooled', away.port)
-    const spool = {
-      directory: join(directory, 'spool'),
-      maxBytes: 2 ** 26,
-      maxAgeMs: 3_600_000,
-      fsyncMs: 100,
-      liveShare: 0.5,
-      keep: { bytes: 2 ** 20, ageMs: 60_000 },
-    }
+    const spool = spoolIn('spool')
     const hub = hubWith(locator, { spool })
     const { supervisor, intake, living } = hub
     const random = randomBelow(seed)
@@ -213,6 +214,37 @@ describe('drain workers under their supervisor', () => {
     const expected = Array.from({ length: readings }, (_, sequence) => sequence)
     for (const [series, sequences] of stored.sequences) assert.deepEqual(sequences, expected, series)
     assert.equal(stored.samples, accepted)
+    await away.stop()
+  })
+
+  it('never send past batches in a spool that another worker filled and they cannot open', async () => {
+    const away = await startRedis()
+    await away.kill()
+    const locator = redisAt('unopened', away.port)
+    const { supervisor, intake, living } = hubWith(locator, { spool: spoolIn('unopened'), workers: 1 })
+    const device = intake.addDevice('a', { priority: 1, overflow: 'refuse-newest' })
+    const ids = [device.series('c', '')!]
+    await supervisor.start()
+    for (let n = 0; n < 50; n++) device.reading(systemClock.nowUs(), ids, [n])
+    await until(() => supervisor.totals().spool.held === 50, 'all is spooled')
+    const lane = join(directory, 'unopened', 'test', 'r0')
+    await rename(lane, `${lane}-away`)
+    await writeFile(lane, 'no directory')
+    await living(0)!.terminate()
+    await away.restart()
+    for (let n = 50; n < 100; n++) device.reading(systemClock.nowUs(), ids, [n])
+    await until(() => /The spool cannot be opened.*Fix: make /.test(supervisor.problem ?? ''), 'the problem is told')
+    assert.equal(supervisor.totals().samplesDelivered, 0)
+    await rm(lane)
+    await rename(`${lane}-away`, lane)
+    await until(() => supervisor.totals().inFlight === 0 && supervisor.totals().spool.held === 0, 'all is delivered')
+    assert.equal(supervisor.problem, undefined)
+    await supervisor.stop(5000)
+    const [sequences] = (await readBack(locator)).sequences.values()
+    assert.deepEqual(
+      sequences,
+      Array.from({ length: 100 }, (_, n) => n),
+    )
     await away.stop()
   })
 

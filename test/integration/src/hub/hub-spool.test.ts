@@ -13,7 +13,7 @@ import { runHub } from '#test/support/test-program'
 
 const directory = await temporaryDirectory('hub-spool')
 /** Seconds that Redis is away; 300 is the full test, the same otherwise. */
-const OUTAGE_S = Number(process.env.SPOOL_OUTAGE_S ?? 6)
+const OUTAGE_S = Number(process.env.SPOOL_OUTAGE_S ?? 10)
 const SAMPLES_PER_SECOND = 5000
 
 const locatorOf = (redis: TestRedis, queueName: string) =>
