@@ -277,6 +277,7 @@ export class ShardLoop {
   async #runSuspect(entry: RunEntry): Promise<void> {
     if (this.#end === 'lost') return
     if (this.#suspects.hasKilledSilently(entry)) {
+      this.#suspects.endTrial(entry)
       const message = `Delivered ${entry.deliveryCount} times; run alone, its processor ended each time`
       return this.#putAside([], [this.#convicted(entry, 'crash-loop', message)])
     }

@@ -9,6 +9,9 @@ const MAX_SILENT_RUNS = 3
 /** Suspects remembered per shard; all those of some runs. */
 const MAX_SUSPECTS = 10_000
 
+/** Trials remembered per shard. */
+const MAX_TRIALS = 64
+
 /** State row in which a shard's owner writes what it is about to run alone. */
 export const SUSPECT_ROW = 'processor/suspect'
 
@@ -41,7 +44,10 @@ export class SuspectLane {
   /** Of suspects that ended their thread alone. */
   readonly #deathsAlone = new Map<string, number>()
   readonly #plans = new Map<string, IsolationPlan>()
-  #trial: Trial | undefined
+  /** Times that entries were run alone while their process did not live to tell, by correlation id. */
+  #trials = new Map<string, number>()
+  /** Announced by this process, or convicted: its trial ends with the next settlement. */
+  #survived: string | undefined
 
   isSuspect({ correlationId, deliveryCount }: LeasedEntry): boolean {
     return this.#suspects.has(correlationId) || deliveryCount > MAX_DELIVERIES
@@ -85,14 +91,19 @@ export class SuspectLane {
 
   /** Takes the row out of the rows of a new ownership: it is not the handlers'. */
   load(rows: Map<string, Uint8Array>): void {
-    this.#trial = parseTrial(rows.get(SUSPECT_ROW))
+    this.#trials = parseTrials(rows.get(SUSPECT_ROW))
+    this.#survived = undefined
     rows.delete(SUSPECT_ROW)
   }
 
   /** Whether the entry ended its process each time it was run alone; not when it was replayed since. */
   hasKilledSilently({ correlationId, deliveryCount }: LeasedEntry): boolean {
-    const isOfTrial = this.#trial?.correlationId === correlationId && deliveryCount > MAX_DELIVERIES
-    return isOfTrial && (this.#trial?.runs ?? 0) >= MAX_SILENT_RUNS
+    return deliveryCount > MAX_DELIVERIES && (this.#trials.get(correlationId) ?? 0) >= MAX_SILENT_RUNS
+  }
+
+  /** The entry is convicted: its trial ends with the next settlement. */
+  endTrial({ correlationId }: LeasedEntry): void {
+    this.#survived = correlationId
   }
 
   /** Whether the entry must be announced, see {@link announce}, before it runs alone. */
@@ -100,26 +111,41 @@ export class SuspectLane {
     return deliveryCount > MAX_DELIVERIES
   }
 
-  /** The row to save before the entry runs alone. */
+  /** The row to save before the entry runs alone. It keeps what earlier processes announced and did not live to tell. */
   announce({ correlationId }: LeasedEntry): Map<string, Uint8Array> {
-    const runs = this.#trial?.correlationId === correlationId ? this.#trial.runs + 1 : 1
-    this.#trial = { correlationId, runs }
-    return new Map([[SUSPECT_ROW, new TextEncoder().encode(JSON.stringify(this.#trial))]])
+    const runs = (this.#trials.get(correlationId) ?? 0) + 1
+    this.#trials.delete(correlationId)
+    this.#trials.set(correlationId, runs)
+    for (const oldest of [...this.#trials.keys()].slice(0, -MAX_TRIALS)) this.#trials.delete(oldest)
+    this.#survived = correlationId
+    return new Map([[SUSPECT_ROW, rowOf(this.#trials)]])
   }
 
-  /** The row to remove with the next checkpoint, when one is saved. */
-  takeBack(): readonly [string, undefined][] {
-    if (this.#trial === undefined) return []
-    this.#trial = undefined
-    return [[SUSPECT_ROW, undefined]]
+  /**
+   * The row to save with the next settlement once the announced entry has run: without that entry, but with those that
+   * earlier processes announced. Other runs must not wipe those out: newer entries of higher priority go before them.
+   */
+  takeBack(): readonly [string, Uint8Array | undefined][] {
+    if (this.#survived === undefined) return []
+    this.#trials.delete(this.#survived)
+    this.#survived = undefined
+    return [[SUSPECT_ROW, this.#trials.size === 0 ? undefined : rowOf(this.#trials)]]
   }
 }
 
-function parseTrial(row: Uint8Array | undefined): Trial | undefined {
-  if (row === undefined) return undefined
+function rowOf(trials: ReadonlyMap<string, number>): Uint8Array {
+  const list = [...trials].map(([correlationId, runs]): Trial => ({ correlationId, runs }))
+  return new TextEncoder().encode(JSON.stringify(list))
+}
+
+/** A row of an earlier version holds one trial and no list. */
+function parseTrials(row: Uint8Array | undefined): Map<string, number> {
+  if (row === undefined) return new Map()
   try {
-    return JSON.parse(new TextDecoder().decode(row)) as Trial
+    const parsed = JSON.parse(new TextDecoder().decode(row)) as Trial | Trial[]
+    const list = Array.isArray(parsed) ? parsed : [parsed]
+    return new Map(list.map(({ correlationId, runs }) => [correlationId, runs]))
   } catch {
-    return undefined
+    return new Map()
   }
 }

@@ -15,7 +15,6 @@ interface Run {
   device: string
   first: number
   last: number
-  isAscending: boolean
 }
 
 export function register(registry: UserHandlerRegistry): void {
@@ -34,9 +33,8 @@ export function register(registry: UserHandlerRegistry): void {
 function linesOf(batch: BatchView): string {
   const runs = new Map<string, Run>()
   for (const { device, value } of batch) {
-    const run = runs.get(device) ?? { device, first: value, last: -1, isAscending: true }
+    const run = runs.get(device) ?? { device, first: value, last: value }
     runs.set(device, run)
-    run.isAscending &&= value > run.last
     run.last = value
   }
   const head = { pid: process.pid, batch: batch.correlationId }

@@ -40,7 +40,7 @@ export function judge(evidence: Evidence): Verdict {
     reruns: countReruns(runs),
     lost: missing.lost,
     duplicated: [],
-    reordered: findReorders(runs, (device) => conductOf(device) !== undefined),
+    reordered: findReorders(stored, (device) => conductOf(device) !== undefined),
     innocents: deadLetters.filter(({ device }) => expectedEnd(device) === 'effect'),
     unconvicted: [],
     aliens: [...evidence.aliens],

@@ -12,8 +12,6 @@ export interface HandlerRun {
   device: string
   first: number
   last: number
-  /** Whether the numbers grew from sample to sample. */
-  isAscending: boolean
 }
 
 /** What `telemetry.analyze` says of a device in the end. */
@@ -28,7 +26,7 @@ export interface Evidence {
   hubs: readonly HubEnd[]
   /** Pushed tasks that Redis had confirmed within two seconds before it was killed; see the append-only file's fsync. */
   atRisk: ReadonlySet<number>
-  /** Numbers by device, once for each stored batch that holds them. */
+  /** Numbers by device in the order in which they were stored, once for each stored batch that holds them. */
   stored: ReadonlyMap<string, readonly number[]>
   deadLetters: readonly (NumberedSample & { class: string })[]
   /** Stored samples that nobody offered, or with a value or an instant that is not theirs; in words. */

@@ -1,29 +1,27 @@
 import type { HandlerRun } from './evidence.js'
 
 /**
- * Finds runs out of order. Within one processor a device's batches run first in the order of their numbers, whatever is
- * run again: a batch that a processor meets for the first time is newer than all it has met before.
+ * Finds samples stored out of order. A shard's owner writes a device's batches in the order of their numbers, so the first
+ * time each is stored is in that order, whatever is run again: a former owner that wakes goes on behind what it wrote.
  *
- * Across processors runs may cross: one that was frozen goes on with what it had leased until it learns that its shard
- * is lost; its settlement is refused.
- *
+ * @param stored numbers by device in the order in which they were stored
  * @param isExempt devices whose batches leave the order by design: they are tried again later
  * @returns in words
  */
-export function findReorders(runs: readonly HandlerRun[], isExempt: (device: string) => boolean): string[] {
-  const seen = new Set<string>()
-  const highest = new Map<string, number>()
+export function findReorders(
+  stored: ReadonlyMap<string, readonly number[]>,
+  isExempt: (device: string) => boolean,
+): string[] {
   const problems: string[] = []
-  for (const { pid, batch, device, first, last, isAscending } of runs) {
+  for (const [device, numbers] of stored) {
     if (isExempt(device)) continue
-    if (!isAscending) problems.push(`${device}: batch ${batch} holds its samples out of order`)
-    const id = `${pid} ${batch} ${device}`
-    if (seen.has(id)) continue
-    seen.add(id)
-    const key = `${pid} ${device}`
-    const high = highest.get(key) ?? -1
-    if (first <= high) problems.push(`${device}: ${first} (batch ${batch}) ran first after ${high}, in process ${pid}`)
-    highest.set(key, Math.max(high, last))
+    const seen = new Set<number>()
+    let highest = -1
+    for (const number of numbers) {
+      if (number < highest && !seen.has(number)) problems.push(`${device}: ${number} was stored after ${highest}`)
+      seen.add(number)
+      highest = Math.max(highest, number)
+    }
   }
   return problems
 }

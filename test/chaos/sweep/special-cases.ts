@@ -1,9 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Conduct } from '../samples.js'
 import type { Stage } from '../stage/stage.js'
 import type { SweepCase } from './sweep-case.js'
 
 const REACHED_MS = 60_000
 const WORK_MS = 700
+/** Some nine deaths, on a busy machine each with a start of seconds. */
+const CONVICTED_MS = 120_000
 /** So many checkpoints the frozen owner has made, more than the next owner has when it wakes. */
 const FROZEN_AT = 12
 
@@ -37,7 +40,13 @@ export const SPECIAL_CASES: readonly SweepCase[] = [
     name: 'bad-company',
     summary: 'a sample ends its thread again and again: it alone is dead-lettered',
     scenarios: [21],
-    bringAbout: slipInBad,
+    bringAbout: (stage) => slipInBad(stage, 'bad-exit'),
+  },
+  {
+    name: 'silent-killer',
+    summary: 'a sample ends its whole process again and again, while newer ones keep coming: it alone is dead-lettered',
+    scenarios: [21],
+    bringAbout: (stage) => slipInBad(stage, 'bad-abort'),
   },
 ]
 
@@ -82,19 +91,19 @@ async function freezeOwner(stage: Stage): Promise<string | undefined> {
   return isRefused ? undefined : 'the settlement of the frozen owner was not refused'
 }
 
-async function slipInBad(stage: Stage): Promise<string | undefined> {
+async function slipInBad(stage: Stage, conduct: Conduct): Promise<string | undefined> {
   stage.crew.add()
   stage.load.start()
   await pause(WORK_MS)
-  stage.load.slipIn('bad-exit')
-  const until = performance.now() + REACHED_MS
+  stage.load.slipIn(conduct)
+  const until = performance.now() + CONVICTED_MS
   const admin = await stage.admin()
   try {
     while (performance.now() < until) {
       if ((await stage.deadLetters(admin)) > 0) return undefined
       await pause(WORK_MS / 10)
     }
-    return `the bad sample was not dead-lettered within ${REACHED_MS} ms`
+    return `the bad sample was not dead-lettered within ${CONVICTED_MS} ms`
   } finally {
     admin.disconnect()
   }
