@@ -58,11 +58,11 @@ export interface DeadLetterFilter {
   toMs?: number | undefined
 }
 
-export type DeadLetterOrder = 'newest-first' | 'oldest-first'
+export type PageOrder = 'newest-first' | 'oldest-first'
 
 export interface DeadLetterQuery {
   filter: DeadLetterFilter
-  order: DeadLetterOrder
+  order: PageOrder
   /** From an earlier page of the same filter and order. */
   cursor?: string | undefined
   /** 1..1000. */

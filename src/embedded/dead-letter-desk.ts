@@ -3,7 +3,7 @@ import type { Clock } from '#core/time/clock'
 import { Arrivals } from './arrivals.js'
 import type { ControlRows } from './control-rows.js'
 import { answerOrder, orderFolder, waitingOrders } from './dead-letter-orders.js'
-import { type DeadLetterOrder, type DeadLetterPlan, planOrder } from './dead-letter-plan.js'
+import { type DeadLetterPlan, type DeskOrder, planOrder } from './dead-letter-plan.js'
 
 /** Longest wait for orders, which a file watch ends. */
 const LOOK_EVERY_MS = 1000
@@ -55,7 +55,7 @@ export class DeadLetterDesk {
     }
   }
 
-  async #carryOut(name: string, order: DeadLetterOrder): Promise<boolean> {
+  async #carryOut(name: string, order: DeskOrder): Promise<boolean> {
     try {
       const plan = planOrder(this.#counter.rows, order, this.#clock.nowUs())
       if (!(await this.#counter.carryOut(plan))) return false

@@ -7,14 +7,14 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ReplayOutcome } from '#core/transport/dead-letters'
-import type { DeadLetterOrder } from './dead-letter-plan.js'
+import type { DeskOrder } from './dead-letter-plan.js'
 import { isMissing } from './store-failure.js'
 
 /** Answers and drafts that nobody has fetched for so long go. */
 const FORGOTTEN_MS = 60_000
 
 interface OrderFile {
-  order: DeadLetterOrder
+  order: DeskOrder
   /** Wall time after which nobody waits for it any more: it is not carried out then. */
   untilMs: number
 }
@@ -28,7 +28,7 @@ export function orderFolder(controlFolder: string): string {
 }
 
 /** @returns its name */
-export function placeOrder(folder: string, order: DeadLetterOrder, untilMs: number): string {
+export function placeOrder(folder: string, order: DeskOrder, untilMs: number): string {
   const name = randomUUID()
   writeWhole(folder, `${name}.json`, { order, untilMs } satisfies OrderFile)
   return name
@@ -55,8 +55,8 @@ export function fetchAnswer(folder: string, name: string): OrderAnswer | undefin
 }
 
 /** Orders that wait, the expired ones left out and removed. */
-export function waitingOrders(folder: string, nowMs: number): { name: string; order: DeadLetterOrder }[] {
-  const waiting: { name: string; order: DeadLetterOrder }[] = []
+export function waitingOrders(folder: string, nowMs: number): { name: string; order: DeskOrder }[] {
+  const waiting: { name: string; order: DeskOrder }[] = []
   for (const file of readdirSync(folder)) {
     if (!file.endsWith('.json')) {
       removeForgotten(join(folder, file), nowMs)

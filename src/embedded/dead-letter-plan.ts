@@ -4,7 +4,7 @@ import type { NumberedDead } from './dead-rows.js'
 import type { Retry } from './retry-queue.js'
 
 /** What somebody wants done with dead letters of one shard. */
-export type DeadLetterOrder =
+export type DeskOrder =
   | { kind: 'replay'; ns: readonly number[]; maxGeneration?: number | undefined }
   | { kind: 'purge'; ns: readonly number[] }
 
@@ -19,7 +19,7 @@ export interface DeadLetterPlan {
 }
 
 /** A replayed letter becomes a retry that is due: out of one table and into the other in one step, with its body's file. */
-export function planOrder(rows: ControlRows, order: DeadLetterOrder, nowUs: number): DeadLetterPlan {
+export function planOrder(rows: ControlRows, order: DeskOrder, nowUs: number): DeadLetterPlan {
   const plan: DeadLetterPlan = { changes: [], retries: [], spentBodies: [], outcomes: [] }
   const left = new Set(order.ns)
   const next = rows.counters.get('next') ?? 1

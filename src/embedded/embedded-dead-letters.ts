@@ -18,7 +18,7 @@ import { mergeGroups } from '#core/transport/dead-letters/group-merge'
 import { pageOverShards, type ScanStart, type ShardScan } from '#core/transport/dead-letters/page-merge'
 import { comparePositions, parseId } from '#core/transport/dead-letters/positions'
 import { ControlView } from './control-view.js'
-import type { DeadLetterOrder } from './dead-letter-plan.js'
+import type { DeskOrder } from './dead-letter-plan.js'
 import { type DeadRows, letterOf, type NumberedDead, positionOf } from './dead-rows.js'
 import { openLeaseClock } from './lease-clock.js'
 import { ShardOrders } from './shard-orders.js'
@@ -163,7 +163,7 @@ export class EmbeddedDeadLetterBox implements DeadLetterBox {
   }
 
   /** Outcomes in the order of `ids`; of an id named twice, the second is gone. */
-  #order(ids: readonly string[], orderOf: (ns: number[]) => DeadLetterOrder) {
+  #order(ids: readonly string[], orderOf: (ns: number[]) => DeskOrder) {
     return this.#guarded(async () => {
       const outcomes = new Array<ReplayOutcome | 'purged'>(ids.length).fill('gone')
       const byShard = new Map<number, { n: number; at: number }[]>()

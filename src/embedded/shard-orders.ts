@@ -7,7 +7,7 @@ import { Arrivals } from './arrivals.js'
 import { ControlLog } from './control-log.js'
 import type { ControlRows } from './control-rows.js'
 import { fetchAnswer, type OrderAnswer, orderFolder, placeOrder, withdrawOrder } from './dead-letter-orders.js'
-import { type DeadLetterOrder, planDrops, planOrder } from './dead-letter-plan.js'
+import { type DeskOrder, planDrops, planOrder } from './dead-letter-plan.js'
 import { InOrder } from './in-order.js'
 import type { LeaseClock } from './lease-clock.js'
 import type { ShardFolders } from './store-directory.js'
@@ -51,7 +51,7 @@ export class ShardOrders {
   }
 
   /** @throws TLM_STREAM_UNAVAILABLE the owner does not answer; errors of the file system */
-  carryOut(order: DeadLetterOrder): Promise<Outcomes> {
+  carryOut(order: DeskOrder): Promise<Outcomes> {
     return this.#turns.run(async () => {
       const done = this.#isOwned() ? undefined : await this.#carryOutAlone(order)
       return done ?? this.#askOwner(order)
@@ -67,7 +67,7 @@ export class ShardOrders {
   }
 
   /** `undefined`: somebody owns the shard. */
-  async #carryOutAlone(order: DeadLetterOrder): Promise<Outcomes | undefined> {
+  async #carryOutAlone(order: DeskOrder): Promise<Outcomes | undefined> {
     const plan = await this.#own((control) => planOrder(control.rows, order, this.#clock.nowUs()))
     return plan?.outcomes
   }
@@ -89,7 +89,7 @@ export class ShardOrders {
     }
   }
 
-  async #askOwner(order: DeadLetterOrder): Promise<Outcomes> {
+  async #askOwner(order: DeskOrder): Promise<Outcomes> {
     const folder = orderFolder(this.#folders.control)
     const untilMs = this.#clock.nowUs() / 1000 + PATIENCE_MS
     const giveUpMs = this.#clock.monotonicMs() + PATIENCE_MS

@@ -1,10 +1,4 @@
-import type {
-  DeadLetter,
-  DeadLetterOrder,
-  DeadLetterPage,
-  DeadLetterPosition,
-  DeadLetterQuery,
-} from '../dead-letters.js'
+import type { DeadLetter, DeadLetterPage, DeadLetterPosition, DeadLetterQuery, PageOrder } from '../dead-letters.js'
 import { compareIn, formatId, type GlobalPosition, parseCursor, parseId } from './positions.js'
 
 /** Where a shard's letters are to be looked through from. */
@@ -71,10 +65,7 @@ export async function pageOverShards(shards: number, query: DeadLetterQuery, sca
 }
 
 /** The source that the next letter is of, or may be of, with the position of that. */
-function firstSource(
-  sources: readonly Source[],
-  order: DeadLetterOrder,
-): { index: number; at: GlobalPosition } | undefined {
+function firstSource(sources: readonly Source[], order: PageOrder): { index: number; at: GlobalPosition } | undefined {
   let first: { index: number; at: GlobalPosition } | undefined
   for (const [index, { shard, letters, next, stoppedAt }] of sources.entries()) {
     const letter = letters[next]
@@ -84,7 +75,7 @@ function firstSource(
   return first
 }
 
-function startOf(shard: number, cursor: GlobalPosition | undefined, order: DeadLetterOrder): ScanStart | undefined {
+function startOf(shard: number, cursor: GlobalPosition | undefined, order: PageOrder): ScanStart | undefined {
   if (cursor === undefined) return undefined
   const { ms, n } = cursor
   // Of letters at the same time and number, those of the shards that the order puts later are still to come.

@@ -1,5 +1,5 @@
 import { TelemetryError } from '../../errors/telemetry-error.js'
-import type { DeadLetterOrder, DeadLetterPosition } from '../dead-letters.js'
+import type { DeadLetterPosition, PageOrder } from '../dead-letters.js'
 
 /** A position among the letters of all shards: by time, then number, then shard. */
 export interface GlobalPosition extends DeadLetterPosition {
@@ -30,7 +30,7 @@ export function comparePositions(a: DeadLetterPosition, b: DeadLetterPosition): 
 }
 
 /** Negative when `a` comes before `b` in the order. */
-export function compareIn(order: DeadLetterOrder, a: GlobalPosition, b: GlobalPosition): number {
+export function compareIn(order: PageOrder, a: GlobalPosition, b: GlobalPosition): number {
   const growing = comparePositions(a, b) || a.shard - b.shard
   return order === 'oldest-first' ? growing : -growing
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { DeadLetter, DeadLetterOrder } from '#core/transport/dead-letters'
+import type { DeadLetter, PageOrder } from '#core/transport/dead-letters'
 import { pageOverShards, type ScanShard } from '#core/transport/dead-letters/page-merge'
 import { compareIn, comparePositions, formatId, parseId } from '#core/transport/dead-letters/positions'
 
@@ -47,7 +47,7 @@ test(`pages give each letter that matches once, in order, however little a scan 
       fc.array(shard, { minLength: 1, maxLength: 5 }),
       fc.integer({ min: 1, max: 20 }),
       fc.integer({ min: 1, max: 10 }),
-      fc.constantFrom<DeadLetterOrder>('oldest-first', 'newest-first'),
+      fc.constantFrom<PageOrder>('oldest-first', 'newest-first'),
       async (shards, limit, effort, order) => {
         const expected = shards
           .flatMap((some, i) => some.filter(({ matches }) => matches).map(({ ms, n }) => ({ shard: i, ms, n })))
