@@ -42,7 +42,7 @@ export async function runStorm(options: StormOptions, say: (line: string) => voi
       ...problemsOf(verdict),
     ]
     const fenced = traces.filter((line) => line.startsWith('fenced')).length
-    return { ...result, durationMs, restMs, verdict, fenced, problems }
+    return { ...result, durationMs, restMs, hubs: stage.hubs.ends, verdict, fenced, problems }
   } finally {
     await stage.close()
   }

@@ -23,6 +23,8 @@ export interface HubEnd {
    */
   outlives: number
   droppedBy: Readonly<Record<string, number>>
+  /** Its last ledger as it gave it, for the report. */
+  ledger?: Readonly<Record<string, unknown>>
   imbalance: number
 }
 

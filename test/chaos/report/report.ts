@@ -3,6 +3,7 @@ import { cpus, loadavg } from 'node:os'
 import { repositoryFile } from '#test/support/repository'
 import type { MutationResult } from '../mutations/mutation.js'
 import type { Verdict } from '../oracle/checker.js'
+import type { HubEnd } from '../oracle/journal.js'
 import type { StormResult } from '../storm.js'
 import type { SweepResult } from '../sweep/sweep-case.js'
 
@@ -11,6 +12,8 @@ export interface StormReport extends StormResult {
   durationMs: number
   /** From the end of the load to rest. */
   restMs: number
+  /** How each run of the hub ended, with its last ledger. */
+  hubs: readonly HubEnd[]
   verdict: Verdict
   /** Settlements, renewals and the like that were refused to former owners. */
   fenced: number

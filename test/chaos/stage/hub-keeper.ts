@@ -70,6 +70,6 @@ export class HubKeeper {
     const { delivered = 0, droppedBy = {}, spooled = 0, recovered = 0 }: EndLedger = figures?.ledger ?? {}
     const imbalance = figures === undefined ? 0 : imbalanceOf(figures.ledger)
     const outlives = delivered + spooled - recovered
-    this.ends.push({ hub: this.#number, endedBy, outlives, droppedBy, imbalance })
+    this.ends.push({ hub: this.#number, endedBy, outlives, droppedBy, imbalance, ledger: { ...figures?.ledger } })
   }
 }

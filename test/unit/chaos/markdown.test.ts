@@ -37,7 +37,7 @@ describe('the report', () => {
 
   it('names every problem with the part that found it', () => {
     const mutation = { name: 'fence', removed: '', by: '', evidence: '' }
-    const storm = { strikes: {}, missed: {}, recoveries: [], durationMs: 1, restMs: 1, verdict, fenced: 0 }
+    const storm = { strikes: {}, missed: {}, recoveries: [], durationMs: 1, restMs: 1, hubs: [], verdict, fenced: 0 }
     const problems = problemsOfReport(
       report({
         storm: { ...storm, problems: ['1 lost: d#4'] },
@@ -49,7 +49,7 @@ describe('the report', () => {
   })
 
   it('counts strikes of a storm for the scenarios they belong to', () => {
-    const storm = { missed: {}, recoveries: [], durationMs: 1, restMs: 1, verdict, fenced: 0, problems: [] }
+    const storm = { missed: {}, recoveries: [], durationMs: 1, restMs: 1, hubs: [], verdict, fenced: 0, problems: [] }
     const text = toMarkdown(report({ storm: { ...storm, strikes: { 'hub-cut': 2, 'hub-lost-replies': 3 } } }))
     assert.match(text, /\| 9 \| .* \| held: 5 strikes \|/)
   })
