@@ -67,7 +67,9 @@ export class Stage {
     })
     const log = ['--log-level', 'warn']
     const hubArgs = ['--config', join(directory, 'hub.yaml'), ...log]
-    this.hubs = new HubKeeper((extra) => runHub(hubArgs, { ...env(hub), ...extra }))
+    // The same for all lives of the hub: what one leaves on disk the next one delivers.
+    const spool = { SPOOL_DIR: join(directory, 'spool') }
+    this.hubs = new HubKeeper((extra) => runHub(hubArgs, { ...env(hub), ...spool, ...extra }))
     const processorArgs = ['--config', join(directory, 'processor.yaml'), ...log]
     this.crew = new ProcessorCrew((extra) => runProcessor(processorArgs, { ...env(processors), ...extra }))
     const { readingsPerRequest, requestIntervalMs } = options
