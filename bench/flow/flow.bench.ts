@@ -16,7 +16,8 @@ const LOADS: Readonly<Record<BenchMode, readonly Load[]>> = {
     { samplesPerSecond: 1_000_000, seconds: 2 },
   ],
   full: [
-    { samplesPerSecond: 5_000, seconds: 60 },
+    // A minute is measured; before it the programs get as fast as they will be.
+    { samplesPerSecond: 5_000, seconds: 65 },
     { samplesPerSecond: 1_000_000, seconds: 15 },
     { samplesPerSecond: 5_000_000, seconds: 5 },
   ],
@@ -38,7 +39,7 @@ export const bench: Bench = {
             const contender = `${store}, ${name}, ${load.samplesPerSecond.toLocaleString('en-GB')}/s offered`
             const dropped = `${result.dropped} of ${result.offered} refused by a full ring`
             rows.push({ contender, unit: 'samples/s', value: result.sustainedPerSecond, note: dropped })
-            rows.push({ contender, unit: 'ms p50', value: result.p50Ms })
+            rows.push({ contender, unit: 'ms p50', value: result.p50Ms, note: 'of the last minute' })
             rows.push({ contender, unit: 'ms p99', value: result.p99Ms })
             saveDistribution(`${store}-${name}-${load.samplesPerSecond}`, result.hgrm)
           }

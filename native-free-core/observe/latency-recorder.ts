@@ -65,6 +65,11 @@ export class LatencyRecorder {
     this.#histogram.add(decodeFromCompressedBase64(encoded, 32, false))
   }
 
+  /** Adds what another recorder of this thread holds; that keeps it. */
+  addAll(other: LatencyRecorder): void {
+    this.#histogram.add(other.#histogram as JsHistogram)
+  }
+
   /** The histogram so far in HdrHistogram's compressed form, and starts anew; `undefined` when it is empty. */
   take(): string | undefined {
     if (this.count === 0) return undefined

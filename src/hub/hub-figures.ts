@@ -9,7 +9,7 @@ export interface HubFigures {
   latest: { device: string; channel: string; sequence: number; value: number; unit: string } | undefined
   /** Samples in the rings. */
   queueDepth: number
-  /** Reading to stored. */
+  /** Reading to stored, of the last minute. */
   latencyP50Ms: number
   latencyP99Ms: number
   uptimeSeconds: number

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client'
 import { messageOf } from '#core/errors/telemetry-error'
 import { droppedOf } from '#core/journal/spool-counts'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
+import { RecentLatency } from '#core/observe/recent-latency'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
 import type { Role } from '#core/transport/redis/doctor/rights'
@@ -43,8 +44,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #options: HubOptions
   readonly #log: Logger
   readonly #latency = new LatencyRecorder()
-  /** Of {@link #latency}, computed when it changes: figures are asked for more often. */
-  #latencyFigures = { latencyP50Ms: 0, latencyP99Ms: 0, meanLatencyMs: 0 }
+  readonly #recentLatency = new RecentLatency(systemClock)
   readonly #supervisor: DrainSupervisor
   readonly #ladder: SheddingLadder
   readonly #pressure: PressureWatch | undefined
@@ -173,15 +173,14 @@ export class HubProgram implements Program<HubFigures> {
 
   figures(): HubFigures {
     const totals = this.#supervisor.totals()
-    const { latencyP50Ms, latencyP99Ms, meanLatencyMs } = this.#latencyFigures
     const { rings, isStoreUp, problem } = this.#supervisor
     const sum = (read: (ring: (typeof rings)[number]) => number) => rings.reduce((all, ring) => all + read(ring), 0)
     return {
       ledger: this.#ledger(),
       latest: this.#intake.latest(),
       queueDepth: sum(({ lane }) => lane.ring.backlog),
-      latencyP50Ms,
-      latencyP99Ms,
+      latencyP50Ms: this.#recentLatency.percentileUs(50) / 1000,
+      latencyP99Ms: this.#recentLatency.percentileUs(99) / 1000,
       uptimeSeconds: (performance.now() - this.#startedMs) / 1000,
       batches: {
         stored: totals.batchesStored,
@@ -189,7 +188,7 @@ export class HubProgram implements Program<HubFigures> {
         retried: sum(({ batchesRetried }) => batchesRetried),
         inFlight: sum(({ batchesInFlight }) => batchesInFlight),
         bytes: totals.bytesStored,
-        meanLatencyMs,
+        meanLatencyMs: this.#latency.meanUs / 1000,
       },
       workers: rings.length,
       workerRestarts: sum(({ restarts }) => restarts),
@@ -234,13 +233,8 @@ export class HubProgram implements Program<HubFigures> {
   }
 
   #addLatency(encoded: string): void {
-    const latency = this.#latency
-    latency.add(encoded)
-    this.#latencyFigures = {
-      latencyP50Ms: latency.percentileUs(50) / 1000,
-      latencyP99Ms: latency.percentileUs(99) / 1000,
-      meanLatencyMs: latency.meanUs / 1000,
-    }
+    this.#latency.add(encoded)
+    this.#recentLatency.add(encoded)
   }
 
   #logTransition({ device, from, to, event, reason }: DeviceTransition): void {

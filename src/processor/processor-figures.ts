@@ -4,7 +4,7 @@ import type { PressureLevel } from '#core/policy/pressure'
 export interface ProcessorFigures {
   ledger: ProcessorLedger
   findings: { written: number; byHandler: Readonly<Record<string, number>> }
-  /** Reading to finding written. */
+  /** Reading to finding written, of the last minute. */
   latencyP50Ms: number
   latencyP99Ms: number
   uptimeSeconds: number

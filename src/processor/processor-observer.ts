@@ -1,4 +1,5 @@
 import { LatencyRecorder } from '#core/observe/latency-recorder'
+import { RecentLatency } from '#core/observe/recent-latency'
 import type { PackedReply } from '#core/protocol/handler-messages'
 import type { Clock } from '#core/time/clock'
 import type { LeasedEntry } from '#core/transport/batch-stream'
@@ -7,6 +8,8 @@ import type { LeasedEntry } from '#core/transport/batch-stream'
 export class ProcessorObserver {
   /** Reading to finding written, every sample counted. */
   readonly latency = new LatencyRecorder()
+  /** The same of the last minute. */
+  readonly recentLatency: RecentLatency
   readonly #clock: Clock
   readonly #findingsBy = new Map<string, number>()
   #findings = 0
@@ -15,6 +18,7 @@ export class ProcessorObserver {
   /** @param handlers the types that findings come from: each begins at 0 */
   constructor(handlers: readonly string[], clock: Clock) {
     this.#clock = clock
+    this.recentLatency = new RecentLatency(clock)
     for (const handler of handlers) this.#findingsBy.set(handler, 0)
   }
 
@@ -34,7 +38,9 @@ export class ProcessorObserver {
   written(entries: readonly LeasedEntry[], { findings, chunks }: PackedReply): void {
     const nowUs = this.#clock.nowUs()
     for (const { firstTakenAtUs, samples } of entries) {
-      if (samples > 0) this.latency.record(nowUs - firstTakenAtUs, samples)
+      if (samples === 0) continue
+      this.latency.record(nowUs - firstTakenAtUs, samples)
+      this.recentLatency.record(nowUs - firstTakenAtUs, samples)
     }
     this.#findings += findings.count
     this.#chunks += chunks.length

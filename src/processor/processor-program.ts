@@ -191,12 +191,12 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
 
   figures(): ProcessorFigures {
     const { entries, samples, deadLetters, delayed } = this.#session?.backlog ?? EMPTY_BACKLOG
-    const { latency, findings, findingsBy } = this.#observer
+    const { recentLatency, findings, findingsBy } = this.#observer
     return {
       ledger: this.#ledger.toLedger(this.#session?.samplesInFlight ?? 0),
       findings: { written: findings, byHandler: findingsBy },
-      latencyP50Ms: latency.percentileUs(50) / 1000,
-      latencyP99Ms: latency.percentileUs(99) / 1000,
+      latencyP50Ms: recentLatency.percentileUs(50) / 1000,
+      latencyP99Ms: recentLatency.percentileUs(99) / 1000,
       uptimeSeconds: (systemClock.monotonicMs() - this.#startedMs) / 1000,
       shardsOwned: this.#session?.shardsOwned ?? 0,
       backlog: { entries, samples, deadLetters, delayed },
