@@ -256,7 +256,9 @@ export class RingConsumer {
   #fallAsleep(): boolean {
     const seen = this.#publishedSeen
     // ORDER R2: pairs with the exchange in RingProducer.#publish, which comes before (then this fails) or gets the flip.
-    return Atomics.compareExchange(this.#control, PUBLISHED, seen, seen ^ ASLEEP) === seen
+    const found = Atomics.compareExchange(this.#control, PUBLISHED, seen, seen ^ ASLEEP)
+    // A consumer that was given up while it slept may have left its flip: it wakes this one as well.
+    return found === seen || found === (seen ^ ASLEEP)
   }
 
   /** Takes the flip back, unless a publish has: it took it away with the same step. */

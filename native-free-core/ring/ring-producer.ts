@@ -299,7 +299,7 @@ export class RingProducer {
     // ORDER R1, slots before PUBLISHED: whoever loads the new count (RingConsumer.#refresh) sees the slots whole.
     // ORDER R2: what comes back is the last count, or the flip of a consumer that sleeps (RingConsumer.#fallAsleep).
     const found = Atomics.exchange(this.#control, PUBLISHED, next)
-    if (found !== last) Atomics.notify(this.#control, PUBLISHED, 1)
+    if (found !== last) Atomics.notify(this.#control, PUBLISHED)
   }
 }
 

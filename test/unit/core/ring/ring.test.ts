@@ -201,6 +201,22 @@ test('both ends attach to a ring whose consumer died asleep, and its successor s
   assert.equal(successor.take(2), 1)
 })
 
+test('a consumer beside one that was given up asleep sleeps, too, and both are woken', async () => {
+  const { memory, producer, consumer } = ringOf(2)
+  const successor = new RingConsumer(memory)
+  const keepAlive = setInterval(() => {}, 1000)
+  const given = consumer.waitAsync(60_000)
+  let isAwake = false
+  const woken = successor.waitAsync(60_000).finally(() => {
+    isAwake = true
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isAwake, false)
+  producer.tryPublish(sampleOf(1))
+  assert.deepEqual(await Promise.all([given, woken]), [true, true])
+  clearInterval(keepAlive)
+})
+
 test('samples that were drained and taken back are drained again; released ones cannot be taken back', () => {
   const { producer, consumer, rows } = ringOf(4)
   for (const n of [1, 2, 3]) producer.tryPublish(sampleOf(n))
