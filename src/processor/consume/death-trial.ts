@@ -51,10 +51,21 @@ export class DeathTrial {
   readonly #shard: number
   readonly #suspects: SuspectLane
   readonly #hasEnded: () => boolean
+  readonly #save: (state: ReadonlyMap<string, Uint8Array | undefined>) => Promise<void>
 
-  /** @param hasEnded whether the shard is being given up: nobody waits for the outcome any more */
-  constructor(context: ShardLoopContext, shard: number, suspects: SuspectLane, hasEnded: () => boolean) {
+  /**
+   * @param hasEnded whether the shard is being given up: nobody waits for the outcome any more
+   * @param save keeps rows of state of the shard
+   */
+  constructor(
+    context: ShardLoopContext,
+    shard: number,
+    suspects: SuspectLane,
+    hasEnded: () => boolean,
+    save: (state: ReadonlyMap<string, Uint8Array | undefined>) => Promise<void>,
+  ) {
     this.#hasEnded = hasEnded
+    this.#save = save
     this.#context = context
     this.#shard = shard
     this.#suspects = suspects
@@ -105,22 +116,35 @@ export class DeathTrial {
 
   /** Whether it is the entry: the handlers start, take the saved state, and run others well. */
   async #isEntry(
-    { handler: selector, deliveryCount }: LeasedEntry,
+    entry: LeasedEntry,
     { handler }: Death,
     others: readonly LeasedEntry[],
     rows: ReadonlyMap<string, Uint8Array>,
   ): Promise<boolean> {
     const { handlers } = this.#context
     if (!(await this.#endsWell([], rows))) return false
-    // A suspect among them might end the whole process, unannounced: nobody would ever learn which of the two it is.
-    const fit = others.filter((other) => other.handler === selector && !this.#suspects.isSuspect(other))
+    const fit = others.filter((other) => other.handler === entry.handler && this.#mayVouch(other, entry))
     const controls = fit.slice(0, MAX_CONTROLS)
     for (const control of controls) {
-      if (await this.#endsWell([control], rows)) return true
+      if (await this.#vouches(control, rows)) return true
     }
     // Entries that end their runs side by side would vouch for each other for ever.
-    if (handler === undefined) return controls.length === 0 || deliveryCount > MAX_DELIVERIES
+    if (handler === undefined) return controls.length === 0 || entry.deliveryCount > MAX_DELIVERIES
     return controls.length === 0 && handlers.hasSucceeded(handler)
+  }
+
+  /** What may end the whole process vouches only where nothing runs beside it, and no more once it has done so. */
+  #mayVouch(other: LeasedEntry, entry: LeasedEntry): boolean {
+    if (!this.#suspects.needsTrial(other)) return true
+    return this.#suspects.needsTrial(entry) && !this.#suspects.hasKilledSilently(other)
+  }
+
+  /** As in a trial of its own, it is announced first: else nobody would learn which of the two has ended the process. */
+  async #vouches(control: LeasedEntry, rows: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
+    if (this.#suspects.needsTrial(control)) await this.#save(this.#suspects.announce(control))
+    const isWell = await this.#endsWell([control], rows)
+    await this.#save(new Map(this.#suspects.takeBack()))
+    return isWell
   }
 
   /** The parts of the entry that run well; `undefined` when too little of it does. */

@@ -83,7 +83,8 @@ export class ShardLoop {
     // Shards taken together would checkpoint together from then on, and hold up each other's batches at every beat.
     this.#checkpointMs = clock.monotonicMs() - settings.checkpoint.intervalMs * ((this.shard * GOLDEN_RATIO) % 1)
     this.#judge = new EntryJudge(context, suspects)
-    this.#trial = new DeathTrial(context, owned.shard, suspects, () => this.#end !== undefined)
+    const hasEnded = () => this.#end !== undefined
+    this.#trial = new DeathTrial(context, owned.shard, suspects, hasEnded, (state) => this.#save(state))
     this.#gate = new EntryGate(context, suspects, this.#trial)
     this.#leaser = new ShardLeaser(owned, budget, health, this.#leasing.signal)
     this.#writes = new ShardWrites(sink, (error) => this.#sinkLostRows(error))

@@ -52,7 +52,7 @@ for (const kind of ['Redis', 'the embedded store']) {
     const [{ id, correlationId }] = letters
     const dead = await explain(id)
     assert.deepEqual([dead.batch, dead.verdict, dead.stored], [correlationId, 'dead', undefined])
-    assert.equal(dead.trace.places[0].letter.class, 'TLM_HANDLER_FAILED')
+    assert.equal(dead.trace.places[0].letter.class, 'handler-error')
     await rm(file)
     const body = JSON.stringify({ ids: [id] })
     const headers = { 'content-type': 'application/json' }

@@ -22,6 +22,9 @@ import { adminOf, appendUntilStored, codeOf, keepUntilEnd, queueAt } from '#test
 
 const LEASE_MS = 60_000
 
+/** What is under way on some connections counts as memory, too, and is not small beside so low a limit. */
+const BUFFER_BYTES = 6 * 2 ** 20
+
 describe('Redis in hard times', () => {
   const keep = keepUntilEnd()
 
@@ -68,7 +71,7 @@ describe('Redis in hard times', () => {
     await Promise.all([produce('a'), produce('b'), produce('c'), consume()])
     assert.ok(refusals.full > 10, `${refusals.full} refusals`)
     assert.equal(refusals.other, 0)
-    assert.ok(peak <= limit * 1.05, `${peak} bytes of ${limit}`)
+    assert.ok(peak <= limit * 1.05 + BUFFER_BYTES, `${peak} bytes of ${limit}`)
     assert.ok(peak > limit * 0.9, 'memory was full')
   })
 
