@@ -4,10 +4,11 @@
  * order may be looked at twice; the second time its letters are gone.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ReplayOutcome } from '#core/transport/dead-letters'
 import type { DeskOrder } from './dead-letter-plan.js'
+import { readJson, writeJson } from './json-file.js'
 import { isMissing } from './store-failure.js'
 
 /** Answers and drafts that nobody has fetched for so long go. */
@@ -30,7 +31,7 @@ export function orderFolder(controlFolder: string): string {
 /** @returns its name */
 export function placeOrder(folder: string, order: DeskOrder, untilMs: number): string {
   const name = randomUUID()
-  writeWhole(folder, `${name}.json`, { order, untilMs } satisfies OrderFile)
+  writeJson(join(folder, `${name}.json`), { order, untilMs } satisfies OrderFile)
   return name
 }
 
@@ -72,23 +73,8 @@ export function waitingOrders(folder: string, nowMs: number): { name: string; or
 }
 
 export function answerOrder(folder: string, name: string, answer: OrderAnswer): void {
-  writeWhole(folder, `${name}.done`, answer)
+  writeJson(join(folder, `${name}.done`), answer)
   rmSync(join(folder, `${name}.json`), { force: true })
-}
-
-function writeWhole(folder: string, file: string, content: unknown): void {
-  const draft = join(folder, `${randomUUID()}.tmp`)
-  writeFileSync(draft, JSON.stringify(content))
-  renameSync(draft, join(folder, file))
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    if (isMissing(error) || error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
 
 function removeForgotten(path: string, nowMs: number): void {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '#core/time/clock'
@@ -20,6 +20,7 @@ import { comparePositions, parseId } from '#core/transport/dead-letters/position
 import { ControlView } from './control-view.js'
 import type { DeskOrder } from './dead-letter-plan.js'
 import { type DeadRows, letterOf, type NumberedDead, positionOf } from './dead-rows.js'
+import { writeJson } from './json-file.js'
 import { openLeaseClock } from './lease-clock.js'
 import { ShardOrders } from './shard-orders.js'
 import { type StoreDirectory, shardFolders } from './store-directory.js'
@@ -141,9 +142,7 @@ export class EmbeddedDeadLetterBox implements DeadLetterBox {
     return this.#guarded(async () => {
       const path = join(this.#notes, `${createHash('sha256').update(name).digest('hex').slice(0, 32)}.json`)
       if (text === undefined) return rmSync(path, { force: true })
-      const draft = join(this.#notes, `${randomUUID()}.tmp`)
-      writeFileSync(draft, JSON.stringify({ name, text } satisfies Note))
-      renameSync(draft, path)
+      writeJson(path, { name, text } satisfies Note)
     })
   }
 

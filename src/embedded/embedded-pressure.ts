@@ -1,10 +1,10 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PRESSURE_LEVELS, type PressureLevel } from '#core/policy/pressure'
 import type { PressureSignal } from '#core/transport/pressure-signal'
+import { readJson, writeJson } from './json-file.js'
 import { openLeaseClock } from './lease-clock.js'
 import type { StoreDirectory } from './store-directory.js'
-import { isMissing, storeError } from './store-failure.js'
+import { storeError } from './store-failure.js'
 
 interface Saying {
   level: string
@@ -26,36 +26,25 @@ export class EmbeddedPressure implements PressureSignal {
   async write(level: PressureLevel, forMs: number): Promise<void> {
     const { session } = this.#clock
     const saying: Saying = { level, session, untilMs: this.#clock.nowMs() + forMs }
-    const draft = `${this.#path}.${process.pid}`
     try {
-      writeFileSync(draft, JSON.stringify(saying))
-      renameSync(draft, this.#path)
+      writeJson(this.#path, saying)
     } catch (error) {
       throw storeError(error, this.#store.directory)
     }
   }
 
   async read(): Promise<PressureLevel | undefined> {
-    let text: string
+    let saying: Partial<Saying>
     try {
-      text = readFileSync(this.#path, 'utf8')
+      // A damaged file says nothing.
+      saying = (readJson(this.#path) as Partial<Saying> | null | undefined) ?? {}
     } catch (error) {
-      if (isMissing(error)) return undefined
       throw storeError(error, this.#store.directory)
     }
-    const { level, session, untilMs } = parse(text)
+    const { level, session, untilMs } = saying
     const isValid = session === this.#clock.session && untilMs !== undefined && untilMs > this.#clock.nowMs()
     return isValid ? PRESSURE_LEVELS.find((known) => known === level) : undefined
   }
 
   async close(): Promise<void> {}
-}
-
-/** A damaged file says nothing. */
-function parse(text: string): Partial<Saying> {
-  try {
-    return (JSON.parse(text) ?? {}) as Partial<Saying>
-  } catch {
-    return {}
-  }
 }

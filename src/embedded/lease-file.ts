@@ -1,8 +1,8 @@
-import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ControlHeader } from './control-file.js'
+import { readJson } from './json-file.js'
 import type { LeaseClock } from './lease-clock.js'
-import { isMissing } from './store-failure.js'
 
 /** Written in place and in one piece, so that nobody reads half of it. */
 const LEASE_BYTES = 128
@@ -25,7 +25,7 @@ export function writeLease(folder: string, token: number, lease: Lease): void {
 /** Whether the owner that a control file names still holds the shard. */
 export function isHeld(folder: string, { holder, token, ...made }: ControlHeader, clock: LeaseClock): boolean {
   if (holder === undefined) return false
-  const { untilMs, session } = readLease(folder, token) ?? made
+  const { untilMs, session } = (readJson(leasePath(folder, token)) as Lease | undefined) ?? made
   return session === clock.session && untilMs > clock.nowMs()
 }
 
@@ -34,15 +34,6 @@ export function removeLeasesBefore(folder: string, token: number): void {
   for (const name of readdirSync(folder)) {
     if (name.startsWith('lease-') && Number(name.slice('lease-'.length)) < token)
       rmSync(join(folder, name), { force: true })
-  }
-}
-
-function readLease(folder: string, token: number): Lease | undefined {
-  try {
-    return JSON.parse(readFileSync(leasePath(folder, token), 'utf8')) as Lease
-  } catch (error) {
-    if (isMissing(error) || error instanceof SyntaxError) return undefined
-    throw error
   }
 }
 

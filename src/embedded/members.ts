@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readJson } from './json-file.js'
 import type { LeaseClock } from './lease-clock.js'
-import { isMissing } from './store-failure.js'
 
 /** Files of holders that have been dead for longer go. */
 const FORGOTTEN_MS = 3_600_000
@@ -34,21 +34,12 @@ export class Members {
     renameSync(draft, join(this.#folder, name))
     const living: string[] = []
     for (const file of readdirSync(this.#folder)) {
-      const member = readMember(join(this.#folder, file))
+      const member = readJson(join(this.#folder, file)) as Member | undefined
       if (member === undefined) continue
       if (member.session === session && member.untilMs > nowMs) living.push(member.holder)
       else if (member.session !== session || member.untilMs < nowMs - FORGOTTEN_MS)
         rmSync(join(this.#folder, file), { force: true })
     }
     return [...new Set(living)].sort()
-  }
-}
-
-function readMember(path: string): Member | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Member
-  } catch (error) {
-    if (isMissing(error) || error instanceof SyntaxError) return undefined
-    throw error
   }
 }
