@@ -1,4 +1,5 @@
 import { messageOf } from '#core/errors/telemetry-error'
+import { Repeated } from '#core/time/repeated'
 import type { StreamLocator } from '#core/transport/batch-stream'
 import type { PressureModule, PressureSignal } from '#core/transport/pressure-signal'
 import type { Logger } from '../host/logger.js'
@@ -11,10 +12,8 @@ export class PressureWatch {
   readonly #locator: StreamLocator
   readonly #ladder: SheddingLadder
   readonly #log: Logger
+  readonly #looks = new Repeated(() => this.#look(), INTERVAL_MS)
   #signal: PressureSignal | undefined
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> = Promise.resolve()
-  #isStopped = false
 
   constructor(locator: StreamLocator, ladder: SheddingLadder, log: Logger) {
     this.#locator = locator
@@ -23,16 +22,11 @@ export class PressureWatch {
   }
 
   start(): void {
-    this.#looking = this.#look()
-    void this.#looking.then(() => {
-      if (!this.#isStopped) this.#timer = setTimeout(() => this.start(), INTERVAL_MS)
-    })
+    void this.#looks.start()
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true
-    clearTimeout(this.#timer)
-    await this.#looking
+    await this.#looks.stop()
     await this.#signal?.close()
   }
 

@@ -15,7 +15,7 @@ import { addDeadLetterRoutes } from './api/dead-letter-routes.js'
 import { addProcessorRoutes } from './api/processor-routes.js'
 import { serve } from './api/serve.js'
 import type { ProcessorSettings } from './config/processor-options.js'
-import { EMPTY_BACKLOG } from './consume/depth-watch.js'
+import { EMPTY_BACKLOG, headAgeMs } from './consume/depth-watch.js'
 import { InFlightBudget } from './consume/in-flight-budget.js'
 import { LedgerBook } from './consume/processor-ledger.js'
 import type { ShardLoopContext } from './consume/shard-loop-context.js'
@@ -231,8 +231,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   }
 
   #lagSeconds(): number {
-    const storedAtUs = this.#session?.backlog.oldestStoredAtUs
-    return storedAtUs === undefined ? 0 : Math.max(0, systemClock.nowUs() - storedAtUs) / 1e6
+    return headAgeMs(this.#session?.backlog ?? EMPTY_BACKLOG, systemClock) / 1000
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Clock } from '#core/time/clock'
+import { Repeated } from '#core/time/repeated'
 import type { BatchStream, ShardDepth } from '#core/transport/batch-stream'
 import type { StoreHealth } from '../store-health.js'
 
@@ -25,14 +27,18 @@ export const EMPTY_BACKLOG: Backlog = {
   waiting: 0,
 }
 
+/** Age of the oldest unsettled entry, milliseconds; 0 when nothing waits. */
+export function headAgeMs({ oldestStoredAtUs }: Backlog, clock: Clock): number {
+  return oldestStoredAtUs === undefined ? 0 : Math.max(0, clock.nowUs() - oldestStoredAtUs) / 1000
+}
+
 /** Looks regularly at how much waits in the store. */
 export class DepthWatch {
   readonly #stream: BatchStream
   readonly #holder: string
   readonly #health: StoreHealth
+  readonly #looks = new Repeated(() => this.look(), INTERVAL_MS)
   #backlog: Backlog = EMPTY_BACKLOG
-  #timer: NodeJS.Timeout | undefined
-  #isStopped = false
 
   constructor(stream: BatchStream, holder: string, health: StoreHealth) {
     this.#stream = stream
@@ -45,14 +51,13 @@ export class DepthWatch {
     return this.#backlog
   }
 
-  async start(): Promise<void> {
-    await this.look()
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), INTERVAL_MS)
+  /** Resolves after the first look. */
+  start(): Promise<void> {
+    return this.#looks.start()
   }
 
   stop(): void {
-    this.#isStopped = true
-    clearTimeout(this.#timer)
+    void this.#looks.stop()
   }
 
   /** Never throws: what is not known stays as it was. */

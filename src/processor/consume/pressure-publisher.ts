@@ -1,8 +1,9 @@
 import { PressureGauge, type PressureLevel, type PressureLimits } from '#core/policy/pressure'
 import type { Clock } from '#core/time/clock'
+import { Repeated } from '#core/time/repeated'
 import type { PressureSignal } from '#core/transport/pressure-signal'
 import type { StoreHealth } from '../store-health.js'
-import type { Backlog } from './depth-watch.js'
+import { type Backlog, headAgeMs } from './depth-watch.js'
 
 const INTERVAL_MS = 1000
 /** A level that no processor repeats for so long is no longer true. */
@@ -21,8 +22,7 @@ export interface PressurePublisherParts {
 export class PressurePublisher {
   readonly #parts: PressurePublisherParts
   readonly #gauge: PressureGauge
-  #timer: NodeJS.Timeout | undefined
-  #isStopped = false
+  readonly #sayings = new Repeated(() => this.say(), INTERVAL_MS)
 
   constructor(parts: PressurePublisherParts) {
     this.#parts = parts
@@ -33,23 +33,21 @@ export class PressurePublisher {
     return this.#gauge.level
   }
 
-  async start(): Promise<void> {
-    await this.say()
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), INTERVAL_MS)
+  start(): void {
+    void this.#sayings.start()
   }
 
   stop(): void {
-    this.#isStopped = true
-    clearTimeout(this.#timer)
+    void this.#sayings.stop()
   }
 
   /** Never throws. */
   async say(): Promise<void> {
     const { signal, backlog, health, clock } = this.#parts
-    const { bytes, oldestStoredAtUs } = backlog()
-    const headAgeMs = oldestStoredAtUs === undefined ? 0 : Math.max(0, (clock.nowUs() - oldestStoredAtUs) / 1000)
+    const now = backlog()
+    const level = this.#gauge.update({ bytes: now.bytes, headAgeMs: headAgeMs(now, clock) })
     try {
-      await signal.write(this.#gauge.update({ bytes, headAgeMs }), VALID_MS)
+      await signal.write(level, VALID_MS)
     } catch (error) {
       health.failed('pressure', error)
     }

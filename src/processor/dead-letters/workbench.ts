@@ -1,4 +1,5 @@
 import type { Clock } from '#core/time/clock'
+import { Repeated } from '#core/time/repeated'
 import type { StreamLocator } from '#core/transport/batch-stream'
 import type { DeadLetterBox, DeadLetterModule, DeadLetterTotals } from '#core/transport/dead-letters'
 import type { RateLimitedLog } from '../../host/rate-limited-log.js'
@@ -18,10 +19,9 @@ export class DeadLetterWorkbench {
   readonly jobs: ReplayJobs
   readonly #locator: StreamLocator
   readonly #warnings: RateLimitedLog
+  readonly #looks = new Repeated(() => this.#look(), LOOK_EVERY_MS)
   #opening: Promise<DeadLetterBox> | undefined
   #totals: DeadLetterTotals | undefined
-  #timer: NodeJS.Timeout | undefined
-  #isClosed = false
 
   constructor(locator: StreamLocator, maxGeneration: number, clock: Clock, warnings: RateLimitedLog) {
     this.jobs = new ReplayJobs(clock, maxGeneration)
@@ -45,12 +45,11 @@ export class DeadLetterWorkbench {
   }
 
   start(): void {
-    void this.#look()
+    void this.#looks.start()
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    clearTimeout(this.#timer)
+    void this.#looks.stop()
     await this.jobs.stop()
     await this.#opening?.then((box) => box.close()).catch(() => {})
   }
@@ -63,6 +62,5 @@ export class DeadLetterWorkbench {
     } catch (error) {
       this.#warnings.warn('dead-letters', { err: error }, 'the dead letters could not be looked at')
     }
-    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#look(), LOOK_EVERY_MS)
   }
 }
