@@ -30,14 +30,16 @@ const LEAST_ROOM = 36
 /** Rows under titles; the last column is cut to what the line has left. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[], output: Output): string {
   const cells = rows.map((row) => row.map(printable))
+  const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((row) => row[i].length)))
+  // Of all columns but the last, with what parts them.
+  const widthBefore = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0)
   const spare = columns.findLastIndex(({ isOptional }) => isOptional)
-  if (spare >= 0 && output.columns !== undefined && output.columns - widthBefore(columns, cells) < LEAST_ROOM) {
+  if (spare >= 0 && output.columns !== undefined && output.columns - widthBefore < LEAST_ROOM) {
     const without = <T>(list: readonly T[]) => list.filter((_, i) => i !== spare)
     return table(without(columns), cells.map(without), output)
   }
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((row) => row[i].length)))
   const last = columns.length - 1
-  const room = output.columns === undefined ? undefined : Math.max(12, output.columns - widthBefore(columns, cells))
+  const room = output.columns === undefined ? undefined : Math.max(12, output.columns - widthBefore)
   const line = (row: readonly string[]) =>
     row
       .map((cell, i) => {
@@ -48,12 +50,6 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       .trimEnd()
   const titles = line(columns.map(({ title }) => title))
   return [bold(titles, output), ...cells.map(line)].map((text) => `${text}\n`).join('')
-}
-
-/** Of all columns but the last, with what parts them. */
-function widthBefore(columns: readonly Column[], cells: readonly (readonly string[])[]): number {
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((row) => row[i].length)))
-  return widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0)
 }
 
 /** Names and values below each other; values that are `undefined` are left out. */

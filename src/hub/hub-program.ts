@@ -129,7 +129,7 @@ export class HubProgram implements Program<HubFigures> {
       readings: () => (this.#isStopping ? undefined : this.#pushed),
       clock: systemClock,
     })
-    this.#watch = new LedgerWatch(() => this.#ledger(), log)
+    this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
     this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
   }
 
@@ -176,7 +176,7 @@ export class HubProgram implements Program<HubFigures> {
     const { rings, isStoreUp, problem } = this.#supervisor
     const sum = (read: (ring: (typeof rings)[number]) => number) => rings.reduce((all, ring) => all + read(ring), 0)
     return {
-      ledger: this.#ledger(),
+      ledger: this.#ledger(totals),
       latest: this.#intake.latest(),
       queueDepth: sum(({ lane }) => lane.ring.backlog),
       latencyP50Ms: this.#recentLatency.percentileUs(50) / 1000,
@@ -204,10 +204,9 @@ export class HubProgram implements Program<HubFigures> {
     }
   }
 
-  #ledger(): HubLedger {
+  #ledger(totals: ReturnType<DrainSupervisor['totals']>): HubLedger {
     const { accepted, dropped, thinned, refusedByClass } = this.#intake.totals()
-    const { samplesDelivered, samplesSpooled, samplesRolledBack, inFlight, abandoned, spool } =
-      this.#supervisor.totals()
+    const { samplesDelivered, samplesSpooled, samplesRolledBack, inFlight, abandoned, spool } = totals
     const droppedBy = {
       ring_full: dropped,
       thinned,

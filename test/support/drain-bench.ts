@@ -1,4 +1,3 @@
-import { BatchDecoder } from '#core/codec/batch-codec'
 import { createSealJournal } from '#core/journal/layout'
 import { SealJournal } from '#core/journal/seal-journal'
 import type { SeriesDescriptor } from '#core/model/series'
@@ -13,6 +12,7 @@ import { DrainLoop } from '#workers/drain/drain-loop'
 import { SeriesCatalogue } from '#workers/drain/series-catalogue'
 import { StreamOutlet } from '#workers/drain/stream-outlet'
 import { MemoryStore } from './memory-store.js'
+import { storedSequences } from './stored-sequences.js'
 
 /** Thrown at a kill point: ends a worker as a crash would, nothing after it runs. */
 export class Killed extends Error {}
@@ -145,17 +145,10 @@ export class DrainBench {
 
   /** Sequences per device as the store has them, in order of storing. */
   stored(): number[][] {
-    const decoder = new BatchDecoder()
-    const sequences: number[][] = this.series.map(() => [])
-    for (const entry of this.store.entries) {
-      const batch = decoder.decode(entry.body)
-      for (let row = 0; row < batch.count; row++) {
-        const { device } = batch.series[batch.seriesIndex[row]]
-        const index = this.series.findIndex((series) => series.device === device)
-        sequences[index].push(batch.sequences[row])
-      }
-    }
-    return sequences
+    return storedSequences(
+      this.store,
+      this.series.map(({ device }) => device),
+    )
   }
 
   /** What {@link stored} must be when nothing was lost. */

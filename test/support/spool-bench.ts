@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BatchDecoder } from '#core/codec/batch-codec'
 import { createSealJournal } from '#core/journal/layout'
 import { SealJournal } from '#core/journal/seal-journal'
 import { createSpoolCounts, droppedOf, type SpoolCounts, SpoolCountsView } from '#core/journal/spool-counts'
@@ -21,6 +20,7 @@ import { SpooledStore } from '#workers/drain/spooled-store'
 import { StreamOutlet } from '#workers/drain/stream-outlet'
 import { Killed } from './drain-bench.js'
 import { MemoryStore } from './memory-store.js'
+import { storedSequences } from './stored-sequences.js'
 
 export interface SpoolBenchOptions {
   devices: number
@@ -205,16 +205,10 @@ export class SpoolBench {
 
   /** Sequences per device as the store has them, in order of storing. */
   stored(): number[][] {
-    const decoder = new BatchDecoder()
-    const sequences: number[][] = this.#published.map(() => [])
-    for (const entry of this.store.entries) {
-      const batch = decoder.decode(entry.body)
-      for (let row = 0; row < batch.count; row++) {
-        const { device } = batch.series[batch.seriesIndex[row]]
-        sequences[Number(device.slice('device-'.length))].push(batch.sequences[row])
-      }
-    }
-    return sequences
+    return storedSequences(
+      this.store,
+      this.#published.map((_, n) => `device-${n}`),
+    )
   }
 
   /** What {@link stored} must be when nothing was lost. */

@@ -106,9 +106,9 @@ export async function openBatchTracer(options: unknown): Promise<BatchTracer> {
  * @throws TLM_STREAM_UNAVAILABLE TLM_STREAM_MISCONFIGURED TLM_OPTIONS_INVALID as {@link openBatchStream}
  */
 export async function openPressureSignal(options: unknown): Promise<PressureSignal> {
-  const { queueName, ...stream } = readRedisStreamOptions(options)
-  const { router } = await openQueue({ queueName, ...stream }, 'pressure')
-  return new RedisPressure(router, queueName)
+  const stream = readRedisStreamOptions(options)
+  const { router } = await openQueue(stream, 'pressure')
+  return new RedisPressure(router, stream.queueName)
 }
 
 /** Also makes the queue known, again whenever its server is new: a flushed one has forgotten it. */

@@ -84,15 +84,14 @@ function addReplays(server: FastifyInstance, { box, jobs, maxReplays }: DeadLett
 
   server.get<{ Params: { id: string } }>('/dead-letters/jobs/:id', async (request, reply) => {
     const { id } = request.params
-    const job = (await jobs.list(await box())).find((one) => one.id === id)
-    return job ?? noJob(reply, id)
+    return (await jobs.find(await box(), id)) ?? noJob(reply, id)
   })
 
   server.post<{ Params: { id: string } }>('/dead-letters/jobs/:id/abort', async (request, reply) => {
     const { id } = request.params
     const opened = await box()
     if (!(await jobs.abort(opened, id))) return noJob(reply, id)
-    return (await jobs.list(opened)).find((one) => one.id === id)
+    return jobs.find(opened, id)
   })
 
   server.post<{ Params: { id: string } }>('/dead-letters/jobs/:id/resume', async (request, reply) => {

@@ -54,7 +54,7 @@ export class ReplayJobs {
 
   /** Goes on with a job that has ended before it was done. `undefined`: no such job. @throws TLM_STREAM_UNAVAILABLE */
   async resume(box: DeadLetterBox, id: string): Promise<ReplayJob | Refusal | undefined> {
-    const record = (await this.list(box)).find((one) => one.id === id)
+    const record = await this.find(box, id)
     if (record === undefined) return undefined
     if (record.state === 'done') return { refused: `Replay ${id} is done: there is nothing to go on with.` }
     if (record.state === 'running') return { refused: `Replay ${id} is under way.` }
@@ -71,7 +71,7 @@ export class ReplayJobs {
       await job.ended
       return true
     }
-    const record = (await this.list(box)).find((one) => one.id === id)
+    const record = await this.find(box, id)
     if (record?.state === 'running') await box.writeNote(abortNoteName(id), 'wanted')
     return record !== undefined
   }
@@ -85,6 +85,11 @@ export class ReplayJobs {
       records.push(this.#running.get(record.id)?.record ?? this.#judged(record))
     }
     return records.sort((a, b) => b.startedAtMs - a.startedAtMs)
+  }
+
+  /** As {@link list} has it. @throws TLM_STREAM_UNAVAILABLE */
+  async find(box: DeadLetterBox, id: string): Promise<ReplayRecord | undefined> {
+    return (await this.list(box)).find((record) => record.id === id)
   }
 
   /** Ends the jobs of this process; their records tell how far they are. */
