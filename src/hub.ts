@@ -8,7 +8,7 @@ import { HubProgram, rolesOf } from './hub/hub-program.js'
 try {
   const [subcommand, ...rest] = process.argv.slice(2)
   const isDoctor = subcommand === 'doctor'
-  const command = readHubOptions(isDoctor ? rest : process.argv.slice(2), process.env)
+  const command = await readHubOptions(isDoctor ? rest : process.argv.slice(2), process.env)
   if (command.kind === 'print') console.log(command.text)
   else if (isDoctor) process.exitCode = await examineStore(command.options.store, rolesOf(command.options))
   else {

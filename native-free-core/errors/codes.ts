@@ -27,6 +27,12 @@ export const ERROR_CODES = {
     exit: 69,
     action: 'Check the cable, the path and the permissions of the bus.',
   },
+  TLM_READ_FAILED: {
+    retry: 'after-backoff',
+    http: 503,
+    exit: 69,
+    action: 'See the kind of fault in the message: it says what to check.',
+  },
   TLM_STREAM_UNAVAILABLE: {
     retry: 'after-backoff',
     http: 503,

@@ -99,6 +99,26 @@ export function list<Item extends z.ZodType>(item: Item) {
   return z.preprocess(split, z.array(item))
 }
 
+/** Keys below a key: `{ a: 1, b: 2 }`; unknown ones are errors. */
+export function group<const Shape extends Readonly<Record<string, z.ZodType>>>(shape: Shape) {
+  return z.strictObject(shape)
+}
+
+/** A list of groups, of `min` to `max` items. */
+export function listOf<Item extends z.ZodType>(item: Item, min: number, max: number) {
+  return z.array(item).min(min).max(max)
+}
+
+/** Groups by names that the user chooses. */
+export function named<Item extends z.ZodType>(item: Item, maxNameLength: number) {
+  return z.record(text(maxNameLength), item)
+}
+
+/** One kind of value or another, tried in this order. */
+export function either<const Kinds extends readonly [z.ZodType, z.ZodType, ...z.ZodType[]]>(...kinds: Kinds) {
+  return z.union(kinds)
+}
+
 function scalar<T>(expected: string, read: (raw: unknown) => T | undefined) {
   return z.unknown().transform((raw, context): T => {
     const value = typeof raw === 'string' || typeof raw === 'number' || typeof raw === 'boolean' ? read(raw) : undefined

@@ -17,11 +17,10 @@ export interface Flag extends Override {
   help: string
 }
 
-export interface ProgramSpec<Schema extends z.ZodType> {
+export interface ProgramSpec {
   /** `hub` or `processor`. */
   name: string
   summary: string
-  schema: Schema
   flags: readonly Flag[]
   env: readonly Override[]
   iniAliases: IniAliases
@@ -37,10 +36,20 @@ export type ProgramCommand<Options> =
  * @throws TLM_OPTIONS_INVALID with every problem on a line of its own
  */
 export function readProgramOptions<Schema extends z.ZodType>(
-  spec: ProgramSpec<Schema>,
+  spec: ProgramSpec & { schema: Schema },
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ProgramCommand<z.output<Schema>> {
+  const given = readSources(spec, argv, env)
+  return given.kind === 'print' ? given : checkSources(spec.schema, given.sources)
+}
+
+/** Text to print, or what was written where, not yet checked. @throws TLM_OPTIONS_INVALID a flag or the file is wrong */
+export function readSources(
+  spec: ProgramSpec,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): { kind: 'print'; text: string } | { kind: 'sources'; sources: ConfigSource[]; configFile: string | undefined } {
   const given = readFlags(spec, argv)
   if (given.help) return { kind: 'print', text: helpText(spec) }
   if (given.version) return { kind: 'print', text: `TelemetryHub ${packageVersion()}` }
@@ -48,15 +57,24 @@ export function readProgramOptions<Schema extends z.ZodType>(
     readOverrides(spec.flags, given, (name) => `--${name}`),
     readOverrides(spec.env, env, (name) => `environment variable ${name}`),
   ]
-  if (typeof given.config === 'string') sources.push(readFile(given.config, spec.iniAliases))
-  const { options, problems } = readOptions(spec.schema, sources)
+  const configFile = typeof given.config === 'string' ? given.config : undefined
+  if (configFile !== undefined) sources.push(readFile(configFile, spec.iniAliases))
+  return { kind: 'sources', sources, configFile }
+}
+
+/** @throws TLM_OPTIONS_INVALID with every problem on a line of its own */
+export function checkSources<Schema extends z.ZodType>(
+  schema: Schema,
+  sources: readonly ConfigSource[],
+): ProgramCommand<z.output<Schema>> {
+  const { options, problems } = readOptions(schema, sources)
   if (options === undefined) {
     throw new TelemetryError('TLM_OPTIONS_INVALID', problems.map(formatProblem).join('\n'))
   }
   return { kind: 'run', options, problems }
 }
 
-function readFlags(spec: ProgramSpec<z.ZodType>, argv: readonly string[]): Record<string, unknown> {
+function readFlags(spec: ProgramSpec, argv: readonly string[]): Record<string, unknown> {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
     config: { type: 'string', short: 'c' },
     help: { type: 'boolean', short: 'h' },
@@ -90,7 +108,7 @@ function readFile(file: string, aliases: IniAliases): ConfigSource {
     : readYaml(text, file)
 }
 
-function helpText({ name, summary, flags, env }: ProgramSpec<z.ZodType>): string {
+function helpText({ name, summary, flags, env }: ProgramSpec): string {
   const line = (left: string, right: string) => `  ${left.padEnd(30)} ${right}`
   return [
     `node dist/${name}.js [options]`,

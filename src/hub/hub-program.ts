@@ -104,6 +104,7 @@ export class HubProgram implements Program<HubFigures> {
       intake: this.#intake,
       clock: systemClock,
       overflow: options.overflow,
+      everyMs: options.everyMs,
       onTransition: (transition: DeviceTransition) => this.#logTransition(transition),
     }
     const devices = Object.entries(options.devices).map(([name, config]) => createDevice(name, config, factory))

@@ -2,9 +2,10 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 import { TelemetryError } from '#core/errors/telemetry-error'
+import { type ConfigSource, isTree } from '#core/options/config-source'
 import { byteSize, durationMs, flag, integer, oneOf, text } from '#core/options/fields'
 import { isLoopback } from '../../host/http-access.js'
-import { type ProgramSpec, readProgramOptions } from '../../host/program-options.js'
+import { checkSources, type ProgramSpec, readSources } from '../../host/program-options.js'
 import {
   chooseStore,
   httpSchema,
@@ -16,10 +17,11 @@ import {
   type Store,
   storeSchema,
 } from '../../host/store-options.js'
-import { SIM_DEFAULTS } from '../drivers/sim/sim-options.js'
+import { driver as sim } from '../drivers/sim/driver.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
-import { type DeviceConfig, deviceSchema } from './driver-schemas.js'
+import { type Drivers, loadDrivers } from './driver-catalogue.js'
+import { type DeviceConfig, devicesSchema } from './driver-schemas.js'
 
 /** What is done with each class at one level of pressure. */
 const stepsSchema = z
@@ -30,7 +32,7 @@ const stepsSchema = z
   })
   .prefault({})
 
-const hubSchema = z.strictObject({
+const hubFields = {
   version: integer(1, 1).default(1),
   gateway: z
     .strictObject({
@@ -68,15 +70,18 @@ const hubSchema = z.strictObject({
     .strictObject({ amber: stepsSchema, red: stepsSchema, keep_one_in: integer(2, 10_000).default(10) })
     .prefault({}),
   max_series: integer(1, 2 ** 20).default(65_536),
-  devices: z.record(text(128), deviceSchema).default({}),
   http: httpSchema(8080),
   log: logSchema,
-})
+}
 
-const HUB_SPEC: ProgramSpec<typeof hubSchema> = {
+/** The whole file. `drivers`: those that it names. */
+function hubSchema(drivers: Drivers) {
+  return z.strictObject({ ...hubFields, devices: devicesSchema(drivers) })
+}
+
+const HUB_SPEC: ProgramSpec = {
   name: 'hub',
   summary: 'Reads sensors and stores their samples for the processors. Without devices it simulates one.',
-  schema: hubSchema,
   flags: STORE_FLAGS,
   env: [
     ...STORE_ENV,
@@ -104,6 +109,8 @@ export interface HubOptions {
   overflow: 'refuse-newest' | 'slow-driver'
   backpressure: SheddingOptions
   maxSeries: number
+  /** Between readings of a device that does not say. Milliseconds. */
+  everyMs: number
   devices: Readonly<Record<string, DeviceConfig>>
   http: { host: string; port: number; token?: string | undefined }
   log: z.output<typeof logSchema>
@@ -114,13 +121,29 @@ export interface HubOptions {
 /** 32 MiB: a second of a million samples a second, hours of a few sensors. */
 const DEFAULT_SLOTS = 2 ** 20
 
-/** @throws TLM_OPTIONS_INVALID */
-export function readHubOptions(argv: readonly string[], env: Readonly<Record<string, string | undefined>>) {
-  const command = readProgramOptions(HUB_SPEC, argv, env)
+/**
+ * Reads flags, environment and file, and loads the drivers that they name.
+ *
+ * @throws TLM_OPTIONS_INVALID
+ */
+export async function readHubOptions(argv: readonly string[], env: Readonly<Record<string, string | undefined>>) {
+  const given = readSources(HUB_SPEC, argv, env)
+  if (given.kind === 'print') return given
+  const drivers = await loadDrivers(driverNames(given.sources), given.configFile)
+  const command = checkSources(hubSchema(drivers), given.sources)
   return command.kind === 'print' ? command : { ...command, options: resolve(command.options) }
 }
 
-function resolve(raw: z.output<typeof hubSchema>): HubOptions {
+/** The drivers of all devices, as far as what is written can be read. */
+function driverNames(sources: readonly ConfigSource[]): string[] {
+  const devices = sources.map(({ values }) => values.devices).filter(isTree)
+  const named = devices.flatMap((tree) => Object.values(tree)).filter(isTree)
+  return named.map(({ driver }) => driver).filter((name) => typeof name === 'string')
+}
+
+type RawOptions = z.output<ReturnType<typeof hubSchema>>
+
+function resolve(raw: RawOptions): HubOptions {
   requireTokenBeyondLoopback(raw.http, isLoopback(raw.http.host))
   const notes: string[] = []
   const store = chooseStore({ ...raw.redis, enabled: raw.gateway.redis_publish ? raw.redis.enabled : false }, raw.store)
@@ -150,7 +173,8 @@ function resolve(raw: z.output<typeof hubSchema>): HubOptions {
       keepOneIn: raw.backpressure.keep_one_in,
     },
     maxSeries: raw.max_series,
-    devices: devicesOf(raw),
+    everyMs: raw.gateway.sampling_interval_ms,
+    devices: devicesOf(raw.devices),
     http: raw.http,
     log: raw.log,
     notes,
@@ -158,21 +182,13 @@ function resolve(raw: z.output<typeof hubSchema>): HubOptions {
 }
 
 /** Slots are a power of two: the next one above what was asked for. */
-function slotsOf({ ring, gateway }: z.output<typeof hubSchema>): number {
+function slotsOf({ ring, gateway }: RawOptions): number {
   const wanted = ring.slots ?? (gateway.queue_size === 0 ? DEFAULT_SLOTS : gateway.queue_size)
   return 2 ** Math.ceil(Math.log2(Math.max(64, wanted)))
 }
 
-/** Without devices there is one simulated one, as the original had; its interval is the gateway's. */
-function devicesOf({ devices, gateway }: z.output<typeof hubSchema>): Record<string, DeviceConfig> {
-  if (Object.keys(devices).length === 0) {
-    const options = { ...SIM_DEFAULTS, intervalMs: gateway.sampling_interval_ms }
-    const device = { priority: 'normal' as const, overflow: undefined, policy: {} }
-    return { sim: { driver: 'sim', device, options, usesDefaultInterval: true } }
-  }
-  const withInterval = ([name, config]: [string, DeviceConfig]): [string, DeviceConfig] =>
-    config.driver === 'sim' && config.usesDefaultInterval
-      ? [name, { ...config, options: { ...config.options, intervalMs: gateway.sampling_interval_ms } }]
-      : [name, config]
-  return Object.fromEntries(Object.entries(devices).map(withInterval))
+/** Without devices there is one simulated one, as the original had. */
+function devicesOf(devices: Record<string, DeviceConfig>): Record<string, DeviceConfig> {
+  if (Object.keys(devices).length > 0) return devices
+  return { sim: { driver: sim, device: { priority: 'normal' }, options: {} } }
 }

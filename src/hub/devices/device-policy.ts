@@ -15,3 +15,13 @@ export const DEVICE_POLICY_DEFAULTS: Readonly<DevicePolicy> = {
   retryMaxMs: 30_000,
   healthyAfterMs: 10_000,
 }
+
+/** The policy that a device's keys ask for. */
+export function devicePolicy({ retryBaseMs, retryMaxMs, maxConsecutiveFailures }: Partial<DevicePolicy>): DevicePolicy {
+  return {
+    ...DEVICE_POLICY_DEFAULTS,
+    ...(retryBaseMs === undefined ? {} : { retryBaseMs }),
+    ...(retryMaxMs === undefined ? {} : { retryMaxMs }),
+    ...(maxConsecutiveFailures === undefined ? {} : { maxConsecutiveFailures }),
+  }
+}

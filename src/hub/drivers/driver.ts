@@ -48,6 +48,8 @@ export interface DriverContext {
   readonly device: string
   readonly sink: SampleSink
   readonly clock: Clock
+  /** Time between readings of a device that does not say it; the gateway's `sampling_interval_ms`. Milliseconds. */
+  readonly everyMs: number
 }
 
 /**

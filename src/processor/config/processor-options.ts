@@ -65,7 +65,7 @@ const processorSchema = z.strictObject({
   log: logSchema,
 })
 
-const PROCESSOR_SPEC: ProgramSpec<typeof processorSchema> = {
+const PROCESSOR_SPEC: ProgramSpec & { schema: typeof processorSchema } = {
   name: 'processor',
   summary: 'Takes stored batches, runs the telemetry.* handlers over them and writes findings.',
   schema: processorSchema,

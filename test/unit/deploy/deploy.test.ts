@@ -30,17 +30,17 @@ describe('the compose file', () => {
     for (const { build } of [hub!, processor!]) assert.match(dockerfile, new RegExp(`AS ${build!.target}$`, 'm'))
   })
 
-  it('sets only variables that the programs know, to values that they accept', () => {
+  it('sets only variables that the programs know, to values that they accept', async () => {
     const env = { ...hub!.environment, HTTP_HOST: '0.0.0.0', HTTP_TOKEN: 'secret' }
     const known = (text: string, name: string) => assert.match(text, new RegExp(`^ +${name} `, 'm'))
     for (const [service, options] of [
       [hub!, readHubOptions],
       [processor!, readProcessorOptions],
     ] as const) {
-      const help = options(['--help'], {})
+      const help = await options(['--help'], {})
       assert.equal(help.kind, 'print')
       for (const name of Object.keys(service.environment!)) known((help as { text: string }).text, name)
-      assert.equal(options([], { ...env, ...service.environment, HTTP_TOKEN: 'secret' }).kind, 'run')
+      assert.equal((await options([], { ...env, ...service.environment, HTTP_TOKEN: 'secret' })).kind, 'run')
     }
   })
 

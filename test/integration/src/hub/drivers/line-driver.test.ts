@@ -14,7 +14,7 @@ import { RecordingSink } from '#test/support/recording-sink'
 function build(path: string, options: Partial<LineOptions> = {}) {
   const sink = new RecordingSink()
   const all = { ...LINE_DEFAULTS, skipFirstLine: false, path, ...options }
-  const driver = createLineDriver(all, { device: 'roof', sink, clock: systemClock })
+  const driver = createLineDriver(all, { device: 'roof', sink, clock: systemClock, everyMs: 100 })
   const policy = { ...DEVICE_POLICY_DEFAULTS, retryBaseMs: 5, retryMaxMs: 20 }
   return { sink, driver, device: new Device({ name: 'roof', driver, clock: systemClock, policy }) }
 }

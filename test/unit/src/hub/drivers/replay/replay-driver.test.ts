@@ -20,7 +20,10 @@ async function replay(options: Partial<ReplayOptions>, text?: string) {
   const path = options.path ?? join(dir, 'recording')
   if (text !== undefined) await writeFile(path, text)
   const fast = { ...REPLAY_DEFAULTS, speed: 'max', timestamps: 'recorded' } as const
-  const driver = createReplayDriver({ ...fast, ...options, path }, { device: 'd', sink, clock: systemClock })
+  const driver = createReplayDriver(
+    { ...fast, ...options, path },
+    { device: 'd', sink, clock: systemClock, everyMs: 100 },
+  )
   await driver.open()
   try {
     return { sink, outcome: await driver.run(new AbortController().signal), rejects: Object.fromEntries(sink.rejects) }
@@ -93,7 +96,7 @@ test('laps of a loop follow each other in time until stopped', async () => {
   await writeFile(path, '1000,1\n1001,2\n')
   const time = { fields: ['t'], format: 'unix-s' } as const
   const options = { ...REPLAY_DEFAULTS, path, hasHeader: false, fields: ['t', 'v'], time, loop: true }
-  const context = { device: 'd', sink, clock: systemClock }
+  const context = { device: 'd', sink, clock: systemClock, everyMs: 100 }
   const driver = createReplayDriver({ ...options, speed: 'max', timestamps: 'recorded' }, context)
   await driver.open()
   const abort = new AbortController()

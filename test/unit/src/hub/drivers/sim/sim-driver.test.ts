@@ -16,7 +16,7 @@ function steppingClock(stepMs: number): Clock {
 async function runSim(options: Partial<SimOptions>, faults: Partial<SimFaults> = {}, clock = steppingClock(10_000)) {
   const sink = new RecordingSink()
   const all = { ...SIM_DEFAULTS, ...options, faults: { ...SIM_FAULT_DEFAULTS, ...faults } }
-  const driver = createSimDriver(all, { device: 'sim', sink, clock })
+  const driver = createSimDriver(all, { device: 'sim', sink, clock, everyMs: 100 })
   await driver.open()
   const outcome = await driver.run(new AbortController().signal).catch((error: unknown) => error)
   await driver.close()
@@ -52,7 +52,7 @@ test('a full ring loses nothing: the reading is offered again as it was', async 
   const sink = new RecordingSink()
   sink.capacity = 10
   const options = { ...SIM_DEFAULTS, readings: 100, intervalMs: 1 }
-  const driver = createSimDriver(options, { device: 'sim', sink, clock: steppingClock(5) })
+  const driver = createSimDriver(options, { device: 'sim', sink, clock: steppingClock(5), everyMs: 100 })
   await driver.open()
   const done = driver.run(new AbortController().signal)
   await sink.until(() => sink.refusals > 0)
@@ -68,7 +68,7 @@ test('a full ring loses nothing: the reading is offered again as it was', async 
 test('an abort ends the run, also while the ring is full', async () => {
   const sink = new RecordingSink()
   sink.capacity = 0
-  const driver = createSimDriver(SIM_DEFAULTS, { device: 'sim', sink, clock: steppingClock(50) })
+  const driver = createSimDriver(SIM_DEFAULTS, { device: 'sim', sink, clock: steppingClock(50), everyMs: 100 })
   await driver.open()
   const abort = new AbortController()
   const done = driver.run(abort.signal)
@@ -131,7 +131,7 @@ test('the profiles stay within what their quantity does in a room', async () => 
 })
 
 test('options out of range are refused by name', () => {
-  const context = { device: 'sim', sink: new RecordingSink(), clock: steppingClock(1) }
+  const context = { device: 'sim', sink: new RecordingSink(), clock: steppingClock(1), everyMs: 100 }
   for (const wrong of [{ channels: 0 }, { channels: 1.5 }, { samplesPerSecond: 2e7 }, { intervalMs: 0 }]) {
     const name = Object.keys(wrong)[0]
     assert.throws(() => createSimDriver({ ...SIM_DEFAULTS, ...wrong }, context), {
