@@ -8,7 +8,7 @@ import type { SeriesRefusal } from './series-registry.js'
 
 /** What became of readings that somebody pushed: all of them were taken, or none. */
 export type PushOutcome =
-  | { kind: 'taken'; samples: number }
+  | { kind: 'taken'; samples: number; stored: (signal: AbortSignal) => Promise<boolean> }
   /** The rings have no room for them now. */
   | { kind: 'full' }
   /** A class that is not taken while the processors are behind. */
@@ -64,7 +64,8 @@ export class PushedReadings {
       sink.offer(reading.takenAtUs, series, values, 0, priorityOf(reading, sink), reading.raw)
       samples += series.length
     }
-    return { kind: 'taken', samples }
+    const lanes = new Set(prepared.map(({ sink }) => sink.lane))
+    return { kind: 'taken', samples, stored: (signal) => allStored(lanes, signal) }
   }
 
   /** @returns what is wrong with the reading, naming the field, when something is */
@@ -83,6 +84,11 @@ export class PushedReadings {
     if (series.length > capacity) return `${channels.length} channels: a reading of this hub has ${capacity} at most`
     return { reading, sink, series, values: channels.map(({ value }) => value) }
   }
+}
+
+async function allStored(lanes: ReadonlySet<RingLane>, signal: AbortSignal): Promise<boolean> {
+  const stored = await Promise.all([...lanes].map((lane) => lane.stored(signal)))
+  return !stored.includes(false)
 }
 
 function priorityOf(reading: ParsedReading, sink: DeviceIntake): Priority {
