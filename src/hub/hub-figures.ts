@@ -1,4 +1,5 @@
 import type { BreakerState } from '#core/policy/circuit-breaker'
+import type { CloseReason } from '#core/policy/flush-policy'
 import type { PressureLevel } from '#core/policy/pressure'
 import type { SpoolFigures } from './spool/spool-watch.js'
 
@@ -19,6 +20,8 @@ export interface HubFigures {
     retried: number
     inFlight: number
     bytes: number
+    /** By what closed them. */
+    closedBy: Readonly<Record<CloseReason, number>>
     meanLatencyMs: number
   }
   /** Drain workers. */

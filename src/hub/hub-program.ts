@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import type { Registry } from 'prom-client'
 import { messageOf } from '#core/errors/telemetry-error'
 import { droppedOf } from '#core/journal/spool-counts'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
@@ -21,7 +20,7 @@ import { createDevice } from './devices/device-factory.js'
 import { DrainSupervisor } from './drain/drain-supervisor.js'
 import { Gateway } from './gateway.js'
 import type { HubFigures, HubLedger } from './hub-figures.js'
-import { createHubMetrics } from './hub-metrics.js'
+import { createHubMetrics, type HubMetrics } from './hub-metrics.js'
 import { Intake } from './intake/intake.js'
 import { PushedReadings } from './intake/pushed-readings.js'
 import { SeriesRegistry } from './intake/series-registry.js'
@@ -51,7 +50,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #intake: Intake
   readonly #pushed: PushedReadings
   readonly #gateway: Gateway
-  readonly #metrics: Registry
+  readonly #metrics: HubMetrics
   readonly #http: HttpServerOptions
   readonly #server: FastifyInstance
   readonly #watch: LedgerWatch
@@ -108,13 +107,14 @@ export class HubProgram implements Program<HubFigures> {
     }
     const devices = Object.entries(options.devices).map(([name, config]) => createDevice(name, config, factory))
     this.#gateway = new Gateway(devices)
+    this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
     this.#metrics = createHubMetrics({
       figures: () => this.figures(),
       gateway: this.#gateway,
       supervisor: this.#supervisor,
       registry,
       latency: this.#latency,
-      spool: this.#spool && { figures: this.#spool.figures.bind(this.#spool), fsync: this.#fsync },
+      fsync: this.#fsync,
       sink: sinkName(options),
       startedAtSeconds: Math.round(performance.timeOrigin / 1000),
     })
@@ -130,7 +130,6 @@ export class HubProgram implements Program<HubFigures> {
       clock: systemClock,
     })
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
-    this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
   }
 
   get url(): string {
@@ -188,6 +187,12 @@ export class HubProgram implements Program<HubFigures> {
         retried: sum(({ batchesRetried }) => batchesRetried),
         inFlight: sum(({ batchesInFlight }) => batchesInFlight),
         bytes: totals.bytesStored,
+        closedBy: {
+          samples: totals.closedBySamples,
+          bytes: totals.closedByBytes,
+          age: totals.closedByAge,
+          stop: totals.closedByStop,
+        },
         meanLatencyMs: this.#latency.meanUs / 1000,
       },
       workers: rings.length,
