@@ -146,6 +146,7 @@ export class SpoolBench {
           counts,
           maxBytes: 2 ** 20,
           maxAgeMs: 3_600_000,
+          batchAgeMs: 100,
           fsyncMs: 10_000,
           liveShare: 0.5,
           keep: { bytes: 2 ** 20, ageMs: 60_000 },

@@ -111,6 +111,14 @@ export class Spool {
     return this.#taken
   }
 
+  /** The greater of the shares of its bytes and of its greatest age that are used up; 1 and more: the oldest goes. */
+  get fill(): number {
+    const { clock, options } = this.#context
+    const oldest = this.#segments[0]
+    const ageMs = oldest === undefined ? 0 : this.#ageMs(oldest, clock.monotonicMs())
+    return Math.max(this.#ledger.counts.sizeBytes / options.maxBytes, ageMs / options.maxAgeMs)
+  }
+
   /** Why the last write failed; `undefined` when it did not. */
   get problem(): string | undefined {
     return this.#problem
@@ -158,18 +166,33 @@ export class Spool {
     this.#ledger.counts.offeredBytes += bytes
   }
 
+  /** Counts batches that were appended because processors are pressed, not because the store takes none. */
+  heldBack(batches: readonly SealedBatch[]): void {
+    const { counts } = this.#ledger
+    counts.heldBackBatches += batches.length
+    for (const { samples } of batches) counts.heldBack += samples
+    this.#publish()
+  }
+
+  /** Counts the time for which batches are held back. */
+  heldBackFor(durationMs: number): void {
+    this.#ledger.counts.heldBackMs += durationMs
+    this.#publish()
+  }
+
   /**
    * Writes batches behind all others. In the system's cache when this returns, which a crash of the process survives; on
    * the disk, which a power cut survives, at the next {@link sync}, or at once when `fsyncMs` is 0.
    *
+   * @param mayDrop `false`: drops nothing older to make room
    * @returns how many were written, from the first on; fewer than all: {@link problem} says why
    */
-  append(batches: readonly SealedBatch[]): number {
+  append(batches: readonly SealedBatch[], mayDrop = true): number {
     this.#onStep('spool: append')
     let written = 0
     while (written < batches.length) {
       const group = this.#groupOf(batches, written)
-      if (!this.#write(group)) break
+      if (!this.#write(group, mayDrop)) break
       written += group.length
     }
     this.#publish()
@@ -273,11 +296,11 @@ export class Spool {
     return group
   }
 
-  #write(group: readonly SealedBatch[]): boolean {
+  #write(group: readonly SealedBatch[], mayDrop: boolean): boolean {
     const nowUs = this.#context.clock.nowUs()
     const buffers = group.flatMap((batch) => [encodeRecordHeader(batch, nowUs), batch.body])
     const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    if (!this.#makeRoom(bytes)) return false
+    if (!this.#makeRoom(bytes, mayDrop)) return false
     for (let tries = 1; ; tries++) {
       try {
         const segment = this.#log.write(buffers, bytes)
@@ -290,7 +313,7 @@ export class Spool {
         if (code === undefined) throw error
         const isDiskFull = code === 'ENOSPC' || code === 'EDQUOT'
         const oldest = this.#oldest()
-        if (isDiskFull && tries === 1 && oldest !== undefined) {
+        if (isDiskFull && mayDrop && tries === 1 && oldest !== undefined) {
           this.#giveUp(oldest, 'diskFull')
           continue
         }
@@ -318,10 +341,10 @@ export class Spool {
   }
 
   /** @returns whether the bound leaves room for so many bytes, after older ones were dropped as needed */
-  #makeRoom(bytes: number): boolean {
+  #makeRoom(bytes: number, mayDrop: boolean): boolean {
     const { maxBytes } = this.#context.options
     while (this.#ledger.counts.sizeBytes + bytes > maxBytes) {
-      const oldest = this.#oldest()
+      const oldest = mayDrop ? this.#oldest() : undefined
       if (oldest === undefined) {
         this.#problem = `${bytes} bytes do not fit into a spool of ${maxBytes}. Fix: raise spool.max_bytes`
         return false

@@ -143,11 +143,12 @@ function laneSpool(
   lanes: number,
 ) {
   if (prepared?.kind !== 'ready' || settings === undefined) return undefined
-  const { maxBytes, maxAgeMs, fsyncMs, liveShare, keep } = settings
+  const { maxBytes, maxAgeMs, batchAgeMs, fsyncMs, liveShare, keep } = settings
   return {
     directory: prepared.laneDirectory(lane),
     maxBytes: Math.floor(maxBytes / lanes),
     maxAgeMs,
+    batchAgeMs,
     fsyncMs,
     liveShare,
     keep: { ...keep, bytes: Math.floor(keep.bytes / lanes) },

@@ -80,6 +80,7 @@ export class RingDrain {
   #hasStopped = false
   #onEnd: (() => void) | undefined
   #status: DrainStatus | undefined
+  #isHeld = false
   #restarts = 0
   #failuresInARow = 0
   #failedStarts = 0
@@ -168,6 +169,7 @@ export class RingDrain {
     const thread = spawn({
       ...worker,
       ...memory,
+      isHeld: this.#isHeld,
       series: known,
       ...(this.#spool !== undefined && { spool: this.#spool }),
     })
@@ -178,6 +180,13 @@ export class RingDrain {
     })
     thread.once('exit', (code) => this.#onExit(code))
     if (this.#isStopping) this.#send({ kind: 'drain-and-stop' })
+  }
+
+  /** Has batches held back in the spool, or sent again; a worker that follows is told, too. Without a spool: nothing. */
+  hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld) return
+    this.#isHeld = isHeld
+    this.#send({ kind: 'hold', isHeld })
   }
 
   /** Tells the worker of the series it does not know yet. */

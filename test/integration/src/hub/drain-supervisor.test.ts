@@ -101,6 +101,7 @@ describe('drain workers under their supervisor', () => {
     directory: join(directory, name),
     maxBytes: 2 ** 26,
     maxAgeMs: 3_600_000,
+    batchAgeMs: 100,
     fsyncMs: 100,
     liveShare: 0.5,
     keep: { bytes: 2 ** 20, ageMs: 60_000 },

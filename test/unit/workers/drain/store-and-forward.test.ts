@@ -76,6 +76,7 @@ describe('a store with a spool before it', () => {
         counts: memory,
         maxBytes: 2 ** 26,
         maxAgeMs: 3_600_000,
+        batchAgeMs: 100,
         fsyncMs: 1000,
         liveShare: 0.75,
         keep: { bytes: 2 ** 20, ageMs: 60_000 },

@@ -45,7 +45,14 @@ describe('a spool', () => {
 
   /** Another run unless it is given the counts of the one before. */
   function open(options: Partial<SpoolOptions> = {}, epoch = EPOCH): Spool {
-    const defaults = { directory, counts: createSpoolCounts(2), maxBytes: 2 ** 20, maxAgeMs: 60_000, fsyncMs: 500 }
+    const defaults = {
+      directory,
+      counts: createSpoolCounts(2),
+      maxBytes: 2 ** 20,
+      maxAgeMs: 60_000,
+      batchAgeMs: 100,
+      fsyncMs: 500,
+    }
     const spool = new Spool({
       options: { ...defaults, liveShare: 0.5, keep: { bytes: 0, ageMs: 0 }, ...options },
       shards: 2,
