@@ -3,6 +3,7 @@ import type { LatencyRecorder } from '#core/observe/latency-recorder'
 import { BREAKER_STATES } from '#core/policy/circuit-breaker'
 import { CLOSE_REASONS } from '#core/policy/flush-policy'
 import { PRESSURE_LEVELS } from '#core/policy/pressure'
+import { SPILL_STATES } from '#core/policy/spill-valve'
 import { SLOT_BYTES } from '#core/ring/layout'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
@@ -240,6 +241,11 @@ function pressureMetrics({ figures }: HubMetricsContext): Definitions {
       ...gauge('hub_pressure_level', '1 for the level that the processors last told.'),
       labels: ['level'],
       read: () => PRESSURE_LEVELS.map((level) => ({ labels: { level }, value: Number(figures().pressure === level) })),
+    },
+    {
+      ...gauge('hub_pressure_spill_rings', 'Drain workers by what they do because processors are behind.'),
+      labels: ['state'],
+      read: () => SPILL_STATES.map((state) => ({ labels: { state }, value: figures().spill[state] })),
     },
   ]
 }

@@ -46,7 +46,7 @@ export class PressureSpill {
     const { spool, clock, onChange } = this.#options
     const before = this.#valve.state
     const nowMs = clock.monotonicMs()
-    if (before === 'holding') spool.heldBackFor(nowMs - this.#lookedAtMs)
+    if (before === 'holding') spool.heldBack([], nowMs - this.#lookedAtMs)
     this.#lookedAtMs = nowMs
     const isUsable = spool.problem === undefined
     const batches = spool.counts.heldBatches
@@ -55,6 +55,6 @@ export class PressureSpill {
 
   /** Batches were spooled; counts them if that is because of the pressure. */
   spooled(batches: readonly SealedBatch[]): void {
-    if (this.isHolding) this.#options.spool.heldBack(batches)
+    if (this.isHolding) this.#options.spool.heldBack(batches, 0)
   }
 }

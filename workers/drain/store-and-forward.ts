@@ -68,6 +68,8 @@ export class StoreAndForward {
       if (spool.wasSpooled(batch)) {
         // By a worker before this one, which may have delivered it too and then died before it was settled.
         if (spool.wasDelivered(batch.shard, batch.seq)) kept.learn(batch, batch.seq, batch.samples)
+        // Nothing was spooled before all that precedes it was stored or spooled.
+        this.#next[batch.shard] = Math.max(this.#next[batch.shard], batch.seq + 1)
         return { kind: 'spooled' }
       }
       const isLive = ways.get(batch.shard) ?? this.#isLive(batch)

@@ -19,8 +19,6 @@ const SEGMENT_BYTES = { min: 16 * 1024, max: 4 * 2 ** 20 }
 /** Nor does it hold more than so small a part of the greatest age. */
 const SEGMENTS_PER_AGE = 16
 const CURSOR_INTERVAL_MS = 1000
-/** Wall clocks that say less have not been set yet. */
-const CLOCK_SET_US = Date.UTC(2020, 0) * 1000
 
 /** Points between two steps, where crash tests end the worker. */
 export type SpoolStep =
@@ -113,9 +111,8 @@ export class Spool {
 
   /** The greater of the shares of its bytes and of its greatest age that are used up; 1 and more: the oldest goes. */
   get fill(): number {
-    const { clock, options } = this.#context
-    const oldest = this.#segments[0]
-    const ageMs = oldest === undefined ? 0 : this.#ageMs(oldest, clock.monotonicMs())
+    const { clock, epoch, options } = this.#context
+    const ageMs = this.#segments[0]?.ageMs(clock, epoch) ?? 0
     return Math.max(this.#ledger.counts.sizeBytes / options.maxBytes, ageMs / options.maxAgeMs)
   }
 
@@ -166,17 +163,9 @@ export class Spool {
     this.#ledger.counts.offeredBytes += bytes
   }
 
-  /** Counts batches that were appended because processors are pressed, not because the store takes none. */
-  heldBack(batches: readonly SealedBatch[]): void {
-    const { counts } = this.#ledger
-    counts.heldBackBatches += batches.length
-    for (const { samples } of batches) counts.heldBack += samples
-    this.#publish()
-  }
-
-  /** Counts the time for which batches are held back. */
-  heldBackFor(durationMs: number): void {
-    this.#ledger.counts.heldBackMs += durationMs
+  /** Counts batches that were appended, and time that passed, while processors were pressed too hard to be sent any. */
+  heldBack(batches: readonly SealedBatch[], durationMs: number): void {
+    this.#ledger.heldBack(batches, durationMs)
     this.#publish()
   }
 
@@ -256,10 +245,10 @@ export class Spool {
 
   /** Call about once a second: drops what is too old, notes how far delivery has come. */
   tick(): void {
-    const { clock, options } = this.#context
+    const { clock, epoch, options } = this.#context
     const nowMs = clock.monotonicMs()
     for (let oldest = this.#oldest(); oldest !== undefined; oldest = this.#oldest()) {
-      if (this.#ageMs(oldest, nowMs) <= options.maxAgeMs) break
+      if (oldest.ageMs(clock, epoch) <= options.maxAgeMs) break
       this.#giveUp(oldest, 'age')
     }
     if (nowMs - this.#cursorAtMs >= CURSOR_INTERVAL_MS) this.#noteCursor(nowMs)
@@ -357,14 +346,6 @@ export class Spool {
   /** The oldest segment that can be dropped: none of which something is just being sent. */
   #oldest(): Segment | undefined {
     return this.#segments.find(({ unreadBatches, taken }) => unreadBatches > 0 && taken === 0)
-  }
-
-  #ageMs({ lastAtUs, lastAtMs }: Segment, nowMs: number): number {
-    const { clock, epoch } = this.#context
-    const sinceMs = nowMs - lastAtMs
-    // Of this run, or of a time when the clock was not set: the wall clock may have been set since.
-    if (lastAtUs >= epoch || lastAtUs < CLOCK_SET_US) return sinceMs
-    return Math.max(sinceMs, (clock.nowUs() - lastAtUs) / 1000)
   }
 
   /** Drops what of the segment is not taken. */

@@ -53,6 +53,16 @@ export interface RingTotals extends JournalTotals {
 const RESTART = { baseMs: 50, maxMs: 2000 }
 /** A worker that lived so long was well: the next restart is quick again. */
 const WELL_AFTER_MS = 10_000
+/** What is said when a worker begins to do something else because of the pressure. */
+const SPILL_TEXTS = {
+  off: { level: 'info', text: 'all that waited for the processors is sent' },
+  holding: { level: 'warn', text: 'the processors are behind: batches wait in the spool' },
+  easing: { level: 'info', text: 'the processors keep up: what waited in the spool is sent bit by bit' },
+  exhausted: {
+    level: 'warn',
+    text: 'the spool keeps its room for a store that is away: batches are sent though the processors are behind',
+  },
+} as const
 /** So many ends before `ready` in a row, and the hub says that it is unhealthy. */
 const UNHEALTHY_STARTS = 3
 
@@ -262,7 +272,8 @@ export class RingDrain {
     this.#status = status
     this.#onOpened()
     const { log, rateLimited } = this.#options
-    const { lastError, breaker, spoolProblem } = status
+    const { lastError, breaker, spoolProblem, spill = 'off' } = status
+    if (spill !== (before?.spill ?? 'off')) log[SPILL_TEXTS[spill].level]({ ring: this.index }, SPILL_TEXTS[spill].text)
     if (spoolProblem !== undefined) {
       rateLimited.warn(`spool ${this.index}`, { ring: this.index, reason: spoolProblem }, 'the spool is out of use')
     }

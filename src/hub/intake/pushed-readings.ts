@@ -79,7 +79,7 @@ export class PushedReadings {
     }
     const sink =
       this.#intake.device(device) ?? this.#intake.addDevice(device, { priority: 1, overflow: 'refuse-newest' })
-    const { capacity } = sink.lane.ring
+    const { capacity } = sink.laneOf(priorityOf(reading, sink)).ring
     if (series.length > capacity) return `${channels.length} channels: a reading of this hub has ${capacity} at most`
     return { reading, sink, series, values: channels.map(({ value }) => value) }
   }
@@ -92,10 +92,11 @@ function priorityOf(reading: ParsedReading, sink: DeviceIntake): Priority {
 function haveRoom(prepared: readonly Prepared[]): boolean {
   const needs = new Map<RingLane, { slots: number; rawBytes: number }>()
   for (const { sink, series, reading } of prepared) {
-    const need = needs.get(sink.lane) ?? { slots: 0, rawBytes: 0 }
+    const lane = sink.laneOf(priorityOf(reading, sink))
+    const need = needs.get(lane) ?? { slots: 0, rawBytes: 0 }
     need.slots += series.length
     need.rawBytes += reading.raw?.length ?? 0
-    needs.set(sink.lane, need)
+    needs.set(lane, need)
   }
   return [...needs].every(([{ ring }, { slots, rawBytes }]) => slots <= ring.free && rawBytes <= ring.freeRawBytes)
 }

@@ -7,6 +7,7 @@ import { RingConsumer } from '#core/ring/ring-consumer'
 import { RingProducer } from '#core/ring/ring-producer'
 import { Intake } from '#src/hub/intake/intake'
 import { PushedReadings } from '#src/hub/intake/pushed-readings'
+import { ONE_FOR_ALL } from '#src/hub/intake/ring-classes'
 import { RingLane } from '#src/hub/intake/ring-lane'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
 import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
@@ -14,7 +15,13 @@ import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
 function pushedWith({ slots = 8, rings = 1, maxSeries = 100, ladder = new SheddingLadder(NO_SHEDDING) } = {}) {
   const memories = Array.from({ length: rings }, () => createRing({ slots, rawBytes: 4096 }))
   const lanes = memories.map((memory) => new RingLane(new RingProducer(memory)))
-  const intake = new Intake({ lanes, registry: new SeriesRegistry(maxSeries), ladder, onReject: () => {} })
+  const intake = new Intake({
+    lanes,
+    classes: ONE_FOR_ALL,
+    registry: new SeriesRegistry(maxSeries),
+    ladder,
+    onReject: () => {},
+  })
   const consumers = memories.map((memory) => new RingConsumer(memory))
   return { intake, pushed: new PushedReadings(intake), consumers, rows: createColumns(slots) }
 }
@@ -55,7 +62,7 @@ describe('readings that are pushed', () => {
     const { intake, pushed, consumers } = pushedWith({ rings: 2, slots: 4 })
     const names = Array.from({ length: 12 }, (_, n) => `device-${n}`)
     pushed.push(names.map((name) => reading(name, [])))
-    const ringOf = (name: string) => intake.lanes.indexOf(intake.device(name)!.lane)
+    const ringOf = (name: string) => intake.lanes.indexOf(intake.device(name)!.laneOf(1))
     const first = names.find((name) => ringOf(name) === 0)!
     const second = names.find((name) => ringOf(name) === 1)!
     assert.deepEqual(pushed.push([reading(first, [1, 2, 3, 4])]), { kind: 'taken', samples: 4 })

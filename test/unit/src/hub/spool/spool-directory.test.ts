@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { ONE_FOR_ALL, type RingClasses } from '#src/hub/intake/ring-classes'
 import { type PreparedSpool, prepareSpool } from '#src/hub/spool/spool-directory'
 
 describe('the directory of a spool', () => {
@@ -12,8 +13,8 @@ describe('the directory of a spool', () => {
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-  const prepare = (more: { hubId?: string; shards?: number; lanes?: number } = {}) =>
-    prepareSpool({ directory, hubId: 'hub', shards: 8, lanes: 2, ...more })
+  const prepare = (more: { hubId?: string; shards?: number; lanes?: number; classes?: readonly RingClasses[] } = {}) =>
+    prepareSpool({ directory, hubId: 'hub', shards: 8, lanes: 2, classes: ONE_FOR_ALL, ...more })
   const readyOf = (prepared: PreparedSpool) => {
     assert.equal(prepared.kind, 'ready', JSON.stringify(prepared))
     return prepared as Extract<PreparedSpool, { kind: 'ready' }>
@@ -90,7 +91,13 @@ describe('the directory of a spool', () => {
 
   it('that cannot be made is told, not thrown', () => {
     writeFileSync(join(directory, 'file'), '')
-    const prepared = prepareSpool({ directory: join(directory, 'file'), hubId: 'hub', shards: 8, lanes: 1 })
+    const prepared = prepareSpool({
+      directory: join(directory, 'file'),
+      hubId: 'hub',
+      shards: 8,
+      lanes: 1,
+      classes: ONE_FOR_ALL,
+    })
     assert.match(problemOf(prepared), /Fix: make .* a directory that this user can write, or set spool\.dir/)
   })
 })
