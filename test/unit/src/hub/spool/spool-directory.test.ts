@@ -66,6 +66,23 @@ describe('the directory of a spool', () => {
     assert.equal(readyOf(prepare({ lanes: 1 })).lanes, 1)
   })
 
+  it('that is filled keeps apart the classes that were apart, and no others', () => {
+    const apart: readonly RingClasses[] = [['high'], ['normal', 'low']]
+    const layoutOf = (more: Parameters<typeof prepare>[0]) => {
+      const prepared = readyOf(prepare(more))
+      prepared.release()
+      return [prepared.lanes, prepared.classes]
+    }
+    assert.deepEqual(layoutOf({ classes: apart }), [2, apart])
+    fill(1)
+    assert.deepEqual(layoutOf({ lanes: 3, classes: ONE_FOR_ALL }), [2, apart])
+    const path = join(directory, 'hub', 'spool.json')
+    for (const classes of [undefined, [['high'], ['high', 'low']], [['high'], ['normal'], ['low']], 'all', [1]]) {
+      writeFileSync(path, JSON.stringify({ version: 1, shards: 8, lanes: 2, classes }))
+      assert.deepEqual(layoutOf({ lanes: 4, classes: apart }), [2, ONE_FOR_ALL], JSON.stringify(classes))
+    }
+  })
+
   it('tells of other hubs that have left batches and do not run', () => {
     fill(0)
     const of = (hubId: string) => readyOf(prepare({ hubId })).abandoned
