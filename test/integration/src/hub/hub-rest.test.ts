@@ -82,6 +82,22 @@ describe('REST of the hub', () => {
     await hub.stop()
   })
 
+  it('gives metrics of one moment: accepted samples are delivered, dropped or in flight', async () => {
+    const { hub, call } = await hubWith('devices: { sim: { driver: sim, samples_per_second: 50000, channels: 10 } }\n')
+    await hub.reaches('samples flow', ({ ledger }) => ledger.delivered > 1000)
+    for (let scrape = 0; scrape < 40; scrape++) {
+      const { body } = await call('GET', '/metrics')
+      const sum = (name: string) => {
+        const values = (body as string).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)$`, 'gm'))
+        return Array.from(values, ([, value]) => Number(value)).reduce((total, value) => total + value)
+      }
+      const accounted =
+        sum('hub_samples_delivered_total') + sum('hub_samples_dropped_total') + sum('hub_samples_in_flight')
+      assert.equal(accounted, sum('hub_samples_accepted_total'))
+    }
+    await hub.stop()
+  })
+
   it('has samples flow again after each stop and start, and refuses to reset meanwhile', async () => {
     const { hub, call } = await hubWith(FAST)
     for (let round = 0; round < 3; round++) {
