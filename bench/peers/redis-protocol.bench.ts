@@ -1,16 +1,23 @@
 /**
  * What the protocol costs: our append, lease and settle beside the bare commands they stand on, over the same ioredis,
- * server, body, pipeline and read size. The bare commands know no order, owner, duplicates, sizes or retries.
+ * server, body, read size and depth. The bare commands know no order, owner, duplicates, sizes or retries.
+ *
+ * Both sides work as hub and processor do: several appends are in flight, and the next entries are read, on a connection
+ * of their own, while the former are settled. They take turns at going first, and Redis rewrites its file between the
+ * rounds, never in one.
  */
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import type { SealedBatch } from '#core/transport/batch-stream'
+import { pause } from '#core/time/pause'
+import type { LeasedEntry, SealedBatch } from '#core/transport/batch-stream'
 import { openBatchProducer, openBatchStream } from '#core/transport/redis/redis-stream'
 import { startRedis } from '#test/support/redis-server'
 import type { Bench, BenchRow } from '../bench.js'
 
-const WINDOW = 64
+/** Entries of one append, and appends in flight. */
+const WINDOW = 8
+const IN_FLIGHT = 8
 const READ = 16
 /** The largest bodies that fit jemalloc's size classes, see `codec/batch-codec`. */
 const SIZES = [8_100, 65_300]
@@ -33,7 +40,7 @@ interface Contender {
 export const bench: Bench = {
   title: 'Redis protocol against bare stream commands',
   async run(mode) {
-    const redis = await startRedis(['--maxmemory', '2gb'])
+    const redis = await startRedis(['--maxmemory', '2gb', '--auto-aof-rewrite-percentage', '0'])
     const rows: BenchRow[] = []
     try {
       for (const bytes of SIZES) {
@@ -51,12 +58,15 @@ async function compare(port: number, bytes: number, count: number, rounds: numbe
   const body = randomBytes(bytes)
   const contenders = [await startBare(port, body), await startOurs(port, body)]
   const figures = contenders.map((): Round[] => [])
+  const admin = new Redis({ port, host: '127.0.0.1' })
   for (let round = -1; round < rounds; round++) {
-    for (const [i, contender] of contenders.entries()) {
-      const figure = await measure(contender, count)
+    for (const i of round % 2 === 0 ? [0, 1] : [1, 0]) {
+      await rewriteFile(admin)
+      const figure = await measure(contenders[i], count)
       if (round >= 0) figures[i].push(figure) // round -1 warms up
     }
   }
+  admin.disconnect()
   for (const contender of contenders) await contender.close()
 
   const [bare, ours] = figures
@@ -74,9 +84,27 @@ async function compare(port: number, bytes: number, count: number, rounds: numbe
     ]
   }
   return [
-    ...row('append', [`XADD, ${WINDOW} a pipeline`, `append, ${WINDOW} a call`]),
+    ...row('append', [`XADD, ${IN_FLIGHT} pipelines of ${WINDOW}`, `append, ${IN_FLIGHT} calls of ${WINDOW}`]),
     ...row('consume', [`XREADGROUP ${READ}, MULTI XACK XDEL`, `lease ${READ}, settle`]),
   ]
+}
+
+/** With nothing stored it takes no time; in the middle of a round it would. */
+async function rewriteFile(admin: Redis): Promise<void> {
+  await admin.bgrewriteaof()
+  while (!/aof_rewrite_in_progress:0[^]*aof_rewrite_scheduled:0/.test(await admin.info('persistence'))) await pause(10)
+}
+
+/** Calls `append` for `count` entries, so many at a time. */
+async function inFlight(count: number, append: () => Promise<void>): Promise<void> {
+  let left = count
+  const run = async () => {
+    for (; left > 0; ) {
+      left -= WINDOW
+      await append()
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, run))
 }
 
 async function measure(contender: Contender, count: number): Promise<Round> {
@@ -90,33 +118,39 @@ async function measure(contender: Contender, count: number): Promise<Round> {
 }
 
 async function startBare(port: number, body: Buffer): Promise<Contender> {
-  const client = new Redis({ port, host: '127.0.0.1', protocol: 2 })
+  const [client, reader] = [0, 1].map(() => new Redis({ port, host: '127.0.0.1', protocol: 2 }))
   const key = `bare:${randomUUID()}`
   await client.xgroup('CREATE', key, 'group', '0', 'MKSTREAM')
+  const settle = (ids: Buffer[]) =>
+    client
+      .multi()
+      .xack(key, 'group', ...ids)
+      .xdel(key, ...ids)
+      .exec()
   return {
-    async append(count) {
-      for (let sent = 0; sent < count; sent += WINDOW) {
+    append: (count) =>
+      inFlight(count, async () => {
         const pipeline = client.pipeline()
         for (let i = 0; i < WINDOW; i++) pipeline.xadd(key, '*', 'b', body)
         await pipeline.exec()
-      }
-    },
+      }),
     async consume() {
+      let settled: Promise<unknown> = Promise.resolve()
       for (let count = 0; ; ) {
         const args = ['GROUP', 'group', 'consumer', 'COUNT', READ, 'STREAMS', key, '>']
-        const reply = (await client.callBuffer('XREADGROUP', args)) as [Buffer, [Buffer, Buffer[]][]][] | null
+        const reply = (await reader.callBuffer('XREADGROUP', args)) as [Buffer, [Buffer, Buffer[]][]][] | null
+        await settled
         if (reply === null) return count
         const ids = reply[0][1].map(([id]) => id)
         count += ids.length
-        await client
-          .multi()
-          .xack(key, 'group', ...ids)
-          .xdel(key, ...ids)
-          .exec()
+        settled = settle(ids)
       }
     },
     left: () => client.xlen(key),
-    close: async () => client.disconnect(),
+    async close() {
+      client.disconnect()
+      reader.disconnect()
+    },
   }
 }
 
@@ -132,21 +166,25 @@ async function startOurs(port: number, body: Buffer): Promise<Contender> {
     const numbering = { producer: 'bench.r0', epoch: 1.7e15, seq, shard: 0, priority: 1 } as const
     return { ...numbering, handler: '*', samples: 400, firstTakenAtUs: 1.7e15 + seq, body }
   }
+  const settle = async (entries: readonly LeasedEntry[]) => {
+    const ack = entries.map(({ id }) => id)
+    const { kind } = await shard.settle({ ack, retry: [], deadLetter: [], state: new Map() })
+    assert.equal(kind, 'settled')
+  }
   return {
-    async append(count) {
-      for (let sent = 0; sent < count; sent += WINDOW) {
+    append: (count) =>
+      inFlight(count, async () => {
         const outcomes = await producer.append(Array.from({ length: WINDOW }, next))
         assert.ok(outcomes.every(({ kind }) => kind === 'stored'))
-      }
-    },
+      }),
     async consume() {
+      let settled = Promise.resolve()
       for (let count = 0; ; ) {
         const entries = await shard.lease({ maxEntries: READ, maxBytes: 1e8 }, 0)
+        await settled
         if (entries.length === 0) return count
         count += entries.length
-        const ack = entries.map(({ id }) => id)
-        const { kind } = await shard.settle({ ack, retry: [], deadLetter: [], state: new Map() })
-        assert.equal(kind, 'settled')
+        settled = settle(entries)
       }
     },
     left: async () => (await stream.depths())[0].entries,

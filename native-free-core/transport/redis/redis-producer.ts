@@ -11,8 +11,11 @@ import { APPEND } from './scripts/append-v1-k5.js'
 
 const STORED = -1
 const DUPLICATE = -2
-/** Bodies in one script call: Redis serves nobody else meanwhile, for up to 3 ms. Bytes. */
-const CALL_BYTES = 512 * 1024
+/**
+ * Bodies in one script call. Redis serves nobody else meanwhile, for half a millisecond; more would save little of a
+ * call's fixed cost, and cost both sides fresh memory for buffers and strings of that size. Bytes.
+ */
+const CALL_BYTES = 64 * 1024
 
 interface AppendCall {
   shard: number
@@ -27,7 +30,7 @@ type Reply = AppendOutcome | Error
 
 /**
  * Appends over one connection of its own to each server that holds shards. Thread: whichever opened it. Cost: a script
- * call per 512 KB, pipelined, and with replication one `WAIT` per server for all calls of an append.
+ * call per 64 KB, pipelined, and with replication one `WAIT` per server for all calls of an append.
  */
 export class RedisProducer implements BatchProducer {
   readonly shards: number
