@@ -25,7 +25,7 @@ export interface SealedBatch extends BatchHeader {
   samples: number
   /** Earliest `takenAtUs` in the batch. */
   firstTakenAtUs: number
-  /** Columnar msgpack, see `codec/batch-codec`. Opaque to transports. */
+  /** Columnar msgpack, see `codec/batch-codec`. Opaque to transports. Must not change until the outcome is known. */
   body: Uint8Array
 }
 
