@@ -26,6 +26,7 @@ const FILTER_FLAGS: readonly CommandFlag[] = [
   { name: 'fingerprint', value: 'HEX', help: 'only of this group' },
   { name: 'shard', value: 'N', help: 'only of this shard' },
   { name: 'correlation', value: 'ID', help: 'only of this batch' },
+  { name: 'device', value: 'NAME', help: 'only batches with series of this device' },
   { name: 'from', value: 'TIME', help: 'that died then or later: 2026-01-31T12:00:00Z, or 2h for two hours ago' },
   { name: 'to', value: 'TIME', help: 'that died before' },
 ]
