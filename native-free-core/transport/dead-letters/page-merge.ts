@@ -44,7 +44,7 @@ export interface ShardScans {
 /** Looks into single shards, beside the first into each, that one page may cost. */
 const MAX_LOOKS = 24
 /** After so long a page is given out as it is, but never before it has come further. */
-const MAX_MS = 20
+const MAX_MS = 15
 
 /** Letters of one shard that were found and not given out yet. */
 interface Source extends ShardScan {

@@ -30,10 +30,10 @@ import { DEAD_TRIM } from './scripts/dead-trim-v1-k4.js'
 import { SCAN } from './scripts/scan-v2-k2.js'
 
 /** Letters in one script call: Redis serves nobody else meanwhile. */
-const REPLAYED_AT_ONCE = 32
-const PURGED_AT_ONCE = 100
-const TRIMMED_AT_ONCE = 100
-const TRIMS_PER_CALL = 50
+const REPLAYED_AT_ONCE = 25
+const PURGED_AT_ONCE = 50
+const TRIMMED_AT_ONCE = 50
+const TRIMS_PER_CALL = 100
 /** Groups in one reply. */
 const GROUPS_AT_ONCE = 200
 const OUTCOMES: readonly ReplayOutcome[] = ['gone', 'replayed', 'worn-out', 'bodiless']
