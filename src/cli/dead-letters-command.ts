@@ -42,6 +42,7 @@ const FLAGS: readonly CommandFlag[] = [
   { name: 'rate', value: 'N', help: 'replay: letters per second (100)' },
   { name: 'force', help: 'replay: also what was replayed as often as it may be' },
   { name: 'dry-run', help: 'replay, purge: only say what it would be done to' },
+  { name: 'try', help: 'replay: like --dry-run, and runs them through the handlers as they are now, without effect' },
   { name: 'expect', value: 'N', help: 'purge: only when it is this many letters' },
   { name: 'json', help: 'JSON, for programs' },
 ]
@@ -87,7 +88,7 @@ export async function runDeadLetters(argv: readonly string[], context: CommandCo
   const box = await openDeadLetterBox(locator)
   try {
     const isJson = line.values.json === true
-    return await action({ ...context, box, filter, ids, values: line.values, isJson, maxReplays })
+    return await action({ ...context, box, filter, ids, values: line.values, isJson, maxReplays, settings })
   } finally {
     await box.close()
   }

@@ -146,7 +146,14 @@ for (const [kind, open] of Object.entries({ embedded: embeddedStore, Redis: redi
 
       const dry = await api.ok('POST', '/dead-letters/replay', { filter: { class: good.class }, dryRun: true })
       assert.deepEqual([dry.found.letters, dry.found.samples], [good.count, feed.samples])
+      const wanted = { filter: { class: good.class }, dryRun: 'run' }
+      const doomed = (await api.ok('POST', '/dead-letters/replay', wanted)).trial
+      assert.deepEqual([doomed.tried, doomed.passed, doomed.failed], [good.count, 0, good.count])
+      assert.deepEqual([doomed.failures.length, doomed.failures[0].fingerprint], [1, good.fingerprint])
       await rm(file)
+      const { trial } = await api.ok('POST', '/dead-letters/replay', { filter: {}, dryRun: 'run' })
+      assert.deepEqual([trial.tried, trial.passed, trial.failed], [good.count + 1, good.count, 1])
+      assert.equal(trial.failures[0].fingerprint, bad[0].fingerprint)
       const wish = { filter: { fingerprint: good.fingerprint }, ratePerSecond: 10_000 }
       const job = await api.ok('POST', '/dead-letters/replay', wish)
       await processor.reaches('the replayed are settled', ({ ledger }) => ledger.settled === feed.samples)
