@@ -6,8 +6,8 @@ const THREE = 0x93
 /**
  * Bytes that a batch holds when one of its series is of the device: how its dictionary says `[device, ...`. Looking for
  * them decodes nothing, so it is quick, safe with hostile bodies, and finds a device in a body whose end is missing.
- * That other bytes look like a name of a few characters by chance is possible: once in some hundred million bodies of
- * 64 KB for four characters, once in some thousand for one.
+ * Other bytes may look like a short name by chance: in 64 KB of random ones a name of one character is seen once in 256
+ * bodies, one of two in 65 536, one of three in 17 million.
  */
 export function deviceMark(device: string): Buffer {
   return Buffer.concat([Buffer.of(THREE), packName(device)])
