@@ -164,7 +164,8 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort()
     this.#doctor.stop()
-    await within(this.#deadLetters.close(), deadlineMs * 0.1)
+    const closing = Promise.all([this.#deadLetters.close(), this.#letterTrials.close()])
+    await within(closing, deadlineMs * 0.1)
     await within(this.#opening, deadlineMs * 0.1)
     const work = this.#session?.stop() ?? Promise.resolve()
     const orderly = await within(work, deadlineMs * ORDERLY_PART)

@@ -50,6 +50,9 @@ export class LetterTrials {
   readonly #clock: Clock
   readonly #log: Logger
   #isRunning = false
+  /** Ends the one under way. */
+  #pool: ThreadPool | undefined
+  #isClosed = false
 
   constructor(options: Omit<ThreadPoolOptions, 'threads'>, clock: Clock, log: Logger) {
     this.#options = { ...options, threads: 1 }
@@ -58,13 +61,14 @@ export class LetterTrials {
   }
 
   /**
-   * @returns `undefined`: another one is under way
+   * @returns `undefined`: another one is under way, or the processor stops
    * @throws TLM_STREAM_UNAVAILABLE; TLM_OPTIONS_INVALID a handler cannot be loaded
    */
   async run(box: DeadLetterBox, filter: DeadLetterFilter): Promise<TrialReport | undefined> {
-    if (this.#isRunning) return undefined
+    if (this.#isRunning || this.#isClosed) return undefined
     this.#isRunning = true
     const pool = new ThreadPool(this.#options, this.#clock, this.#log)
+    this.#pool = pool
     try {
       await pool.check()
       return await this.#tryAll(box, filter, pool)
@@ -72,6 +76,12 @@ export class LetterTrials {
       this.#isRunning = false
       await pool.close()
     }
+  }
+
+  /** Ends the trial under way; there is none any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#pool?.close()
   }
 
   async #tryAll(box: DeadLetterBox, filter: DeadLetterFilter, pool: ThreadPool): Promise<TrialReport> {
@@ -87,7 +97,7 @@ export class LetterTrials {
       const page = await box.page({ filter, order: 'oldest-first', cursor, limit: PAGE })
       for (const { id } of page.letters) {
         const isEnough = report.tried >= MAX_LETTERS || pool.counters.deaths + pool.counters.overdue >= MAX_DEATHS
-        if (isEnough || this.#clock.monotonicMs() >= untilMs) return end(false)
+        if (this.#isClosed || isEnough || this.#clock.monotonicMs() >= untilMs) return end(false)
         const found = await box.get(id)
         if (found === undefined) continue // it went meanwhile
         if (found.body.byteLength === 0) {

@@ -62,6 +62,11 @@ test('a trial tells what would become of letters, and leaves them and the store 
   const broken = { type: 'test.broken', moduleUrl: fixture('not-there.mjs'), options: {} }
   const failing = new LetterTrials({ ...limits, workerData: { handlers: [broken] } }, systemClock, log)
   await assert.rejects(failing.run(box, {}), { code: 'TLM_OPTIONS_INVALID' })
+
+  const ending = trials.run(box, {})
+  await trials.close()
+  assert.equal((await ending)?.isComplete, false)
+  assert.equal(await trials.run(box, {}), undefined)
   await Promise.all([box.close(), producer.close()])
   await stream.close()
 })
