@@ -52,6 +52,11 @@ export interface DeadLetterFilter {
   fingerprint?: string | undefined
   shard?: number | undefined
   correlationId?: string | undefined
+  /**
+   * Batches with series of this device, also those that cannot be read, as long as its name can still be seen. Looks at the
+   * bodies of the one shard that the device's batches go to.
+   */
+  device?: string | undefined
   /** Time of death, milliseconds since the Unix epoch, inclusive. */
   fromMs?: number | undefined
   /** Exclusive. */

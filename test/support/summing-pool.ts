@@ -1,6 +1,7 @@
 import type { PortableError } from '#core/errors/telemetry-error'
 import type { Finding } from '#core/model/finding'
 import type {
+  DeadSample,
   HandlerEntry,
   HandlerRequest,
   IngestReply,
@@ -20,6 +21,8 @@ export class SummingPool implements HandlerPool {
   onRun: (request: HandlerRequest, values: readonly number[]) => void | Promise<void> = () => {}
   /** The error of an entry that cannot be processed. */
   errorOf: (entry: HandlerEntry, value: number) => PortableError | undefined = () => undefined
+  /** Samples of an entry that are left out. */
+  deadOf: (entry: HandlerEntry) => DeadSample[] | undefined = () => undefined
   readonly runs: { shard: number; values: number[]; checkpoint: boolean }[] = []
   readonly #active = new Set<number>()
 
@@ -48,9 +51,11 @@ export class SummingPool implements HandlerPool {
     const findings: Finding[] = []
     const results = entries.map((entry, index) => {
       const error = this.errorOf(entry, values[index])
+      let dead: DeadSample[] | undefined
       if (error === undefined) {
         sums[0]++
         sums[1] += values[index]
+        dead = this.deadOf(entry)
         findings.push(findingOf(`entry/${entry.correlationId}`, 1, entry.correlationId, { value: values[index] }))
       }
       return {
@@ -60,6 +65,7 @@ export class SummingPool implements HandlerPool {
         firstTakenAtUs: 0,
         lastTakenAtUs: 0,
         ...(error !== undefined && { error }),
+        ...(dead !== undefined && { dead }),
       }
     })
     const last = entries.at(-1)?.correlationId ?? ''

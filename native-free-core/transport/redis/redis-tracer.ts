@@ -6,7 +6,7 @@ import type { CommandRouter } from './command-router.js'
 import { positionOf, readDeadLetter } from './dead-letter-entry.js'
 import type { ShardKeys } from './keyspace.js'
 import { unpackStrings } from './packed-strings.js'
-import { SCAN } from './scripts/scan-v1-k1.js'
+import { SCAN } from './scripts/scan-v2-k2.js'
 import { deliveryKey } from './stream-entry.js'
 
 /** Script calls for one stream, of some 1 ms each: half a gigabyte of batches. */
@@ -84,7 +84,11 @@ export class RedisTracer implements BatchTracer {
   ): Promise<BatchPlace[] | undefined> {
     let from = '-'
     for (let scans = 0; scans < MAX_SCANS; scans++) {
-      const reply = (await this.#commands.run(SCAN, [stream], ['up', from, '+', 1, '', '', id])) as ScanReply
+      const reply = (await this.#commands.run(
+        SCAN,
+        [stream, keys.deadBodies],
+        ['up', from, '+', 1, '', '', id, ''],
+      )) as ScanReply
       const [isDone, lastId, foundId, fields] = reply
       if (foundId !== undefined) {
         return [await this.#placeOf(keys, stream, priority, foundId.toString(), fields as Buffer[], ownership)]

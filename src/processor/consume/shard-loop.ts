@@ -22,6 +22,8 @@ import type { SuspectLane } from './suspect-lane.js'
 const MAX_WAIT_MS = 1000
 /** Its multiples, modulo 1, are spread evenly however many there are. */
 const GOLDEN_RATIO = 0.618034
+/** Letters of single samples that wait for a checkpoint, which writes them in one step: some 2 ms of the store's. */
+const MAX_WAITING_LETTERS = 40
 const LOAD_RETRY = { baseMs: 100, maxMs: 5000 }
 
 /**
@@ -194,6 +196,7 @@ export class ShardLoop {
     const unsettled = this.#applied.count + more
     if (unsettled === 0 || this.#isCheckpointing) return false
     const { maxEntries, intervalMs } = settings.checkpoint
+    if (this.#applied.letters >= MAX_WAITING_LETTERS) return true
     if (unsettled >= Math.min(maxEntries, Math.ceil(budget.share / 2))) return true
     return clock.monotonicMs() - this.#checkpointMs >= intervalMs
   }
