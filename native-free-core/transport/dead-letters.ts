@@ -51,6 +51,7 @@ export interface DeadLetterFilter {
   class?: string | undefined
   fingerprint?: string | undefined
   shard?: number | undefined
+  /** Of a batch: its parts match as well. */
   correlationId?: string | undefined
   /** Time of death, milliseconds since the Unix epoch, inclusive. */
   fromMs?: number | undefined

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isOfBatch } from '#core/model/batch'
 import type { Clock } from '#core/time/clock'
 import {
   type DeadLetter,
@@ -215,7 +216,7 @@ function matches(filter: DeadLetterFilter, [, row]: NumberedDead): boolean {
   return (
     (kind === undefined || row.class === kind) &&
     (fingerprint === undefined || (row.fingerprint ?? UNGROUPED) === fingerprint) &&
-    (correlationId === undefined || row.correlationId === correlationId) &&
+    (correlationId === undefined || isOfBatch(row.correlationId, correlationId)) &&
     diedAtMs >= fromMs &&
     diedAtMs < toMs
   )

@@ -6,6 +6,7 @@ import { createLogger } from '#src/host/logger'
 import { RateLimitedLog } from '#src/host/rate-limited-log'
 import { InFlightBudget } from '#src/processor/consume/in-flight-budget'
 import { LedgerBook } from '#src/processor/consume/processor-ledger'
+import type { ShardLoopSettings } from '#src/processor/consume/shard-loop-context'
 import { TrialGate } from '#src/processor/consume/trial-gate'
 import { ThreadPool } from '#src/processor/dispatch/handler-pool'
 import { HandlerWatch } from '#src/processor/dispatch/handler-watch'
@@ -15,7 +16,11 @@ import { StoreSession } from '#src/processor/store-session'
 import { temporaryDirectory } from './temporary-directory.js'
 
 /** Settings of a processor as its options have them by default. */
-const SETTINGS = { leaseMs: 10_000, checkpoint: { intervalMs: 1000, maxEntries: 2000 }, maxRetries: 3 }
+const SETTINGS: ShardLoopSettings = {
+  leaseMs: 10_000,
+  checkpoint: { intervalMs: 1000, maxEntries: 2000 },
+  maxRetries: 3,
+}
 const MAX_IN_FLIGHT = 10_000
 const PRESSURE = { maxBytes: 2 ** 28, maxHeadAgeMs: 60_000 }
 
@@ -33,12 +38,21 @@ export interface SessionEvents {
 export class SessionProcessor {
   readonly session: StoreSession
   readonly ledger: LedgerBook
+  /** Of its findings and stored batches. */
+  readonly databasePath: string
   readonly #pool: ThreadPool
   readonly #sink: SinkThread
 
-  private constructor(session: StoreSession, ledger: LedgerBook, pool: ThreadPool, sink: SinkThread) {
+  private constructor(
+    session: StoreSession,
+    ledger: LedgerBook,
+    databasePath: string,
+    pool: ThreadPool,
+    sink: SinkThread,
+  ) {
     this.session = session
     this.ledger = ledger
+    this.databasePath = databasePath
     this.#pool = pool
     this.#sink = sink
   }
@@ -47,17 +61,19 @@ export class SessionProcessor {
     locator: StreamLocator,
     handlers: readonly HandlerSpec[],
     { onWritten, onRun }: SessionEvents,
+    settings: Partial<ShardLoopSettings> = {},
   ): Promise<SessionProcessor> {
     const log = createLogger({ name: 'test', level: 'warn' })
     const warnings = new RateLimitedLog(log, systemClock)
     const directory = await temporaryDirectory('session-processor')
     const poolOptions = { threads: 1, maxHeapBytes: 2 ** 28, runDeadlineMs: 30_000, workerData: { handlers } }
     const pool = new ThreadPool(poolOptions, systemClock, log, onRun)
+    const path = join(directory, 'findings.db')
     const moduleUrl = import.meta.resolve('#src/processor/sinks/sqlite-sink')
-    const sink = new SinkThread({ moduleUrl, options: { path: join(directory, 'findings.db') } }, log)
+    const sink = new SinkThread({ moduleUrl, options: { path } }, log)
     const ledger = new LedgerBook()
     const session = await StoreSession.open(locator, 'test', PRESSURE, {
-      settings: SETTINGS,
+      settings: { ...SETTINGS, ...settings },
       pool,
       sink,
       budget: new InFlightBudget(MAX_IN_FLIGHT),
@@ -74,7 +90,7 @@ export class SessionProcessor {
       onWritten,
     })
     session.start()
-    return new SessionProcessor(session, ledger, pool, sink)
+    return new SessionProcessor(session, ledger, path, pool, sink)
   }
 
   /** The orderly end. */

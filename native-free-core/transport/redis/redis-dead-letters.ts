@@ -19,7 +19,7 @@ import { queueKeys, type ShardKeys } from './keyspace.js'
 import { DEAD_PURGE } from './scripts/dead-purge-v1-k4.js'
 import { DEAD_REPLAY } from './scripts/dead-replay-v1-k7.js'
 import { DEAD_TRIM } from './scripts/dead-trim-v1-k4.js'
-import { SCAN } from './scripts/scan-v1-k1.js'
+import { SCAN } from './scripts/scan-v2-k1.js'
 
 /** Script calls, of some 150 letters each, that one look through a shard may cost. */
 const SCANS_PER_LOOK = 6

@@ -1,3 +1,4 @@
+import { partId } from '#core/model/batch'
 import type { DeadLetterClass } from '#core/model/dead-letter'
 import type { DeadSample, HandlerEntry, HandlerEntryResult } from '#core/protocol/handler-messages'
 import type { DeadLetterOrder, LeasedEntry } from '#core/transport/batch-stream'
@@ -53,7 +54,7 @@ export class EntryJudge {
       ? { kind: 'handler-error', message: error.message }
       : (this.#suspects.planOf(entry) ?? { kind: 'crash-loop', message: 'it ended its run' })
     const where = `Sample ${row} of ${entry.samples} of batch ${entry.correlationId} (${device}/${channel} at ${takenAtUs} us)`
-    const correlationId = `${entry.correlationId}#${row}`
+    const correlationId = partId(entry.correlationId, row)
     const part = { correlationId, samples: 1, firstTakenAtUs: takenAtUs, body }
     return { ...deadLetterOf(entry, reason.kind, `${where}: ${reason.message}`), part }
   }

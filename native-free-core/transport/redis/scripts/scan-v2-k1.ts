@@ -6,14 +6,14 @@ import { checkTypes } from './lua-parts.js'
  *
  * - KEYS: stream
  * - ARGV: `up` or `down`; first id and last id in that direction, as XRANGE takes them; how many to find at most; class,
- *   fingerprint, correlation id to match, each empty for any
+ *   fingerprint, correlation id to match (of the batch, or of a batch that it is a part of), each empty for any
  * - returns: [1 when all of the stretch was looked through, last id looked at or '', then id and fields of each in turn]:
  *   the fields are those of the stream without the body; `z` is its size
  *
  * Stops after some 150 entries, or 128 KB, bodies included, where the stream has them: about 1 ms.
  */
 export const SCAN = defineScript(
-  'scan-v1-k1',
+  'scan-v2-k1',
   `
 #!lua flags=no-writes,allow-oom
 ${checkTypes(['stream'])}
@@ -51,7 +51,7 @@ while true do
     seen = seen + 1
     reply[2] = entry[1]
     if (ARGV[5] == '' or ARGV[5] == kind) and (ARGV[6] == '' or ARGV[6] == mark) and
-      (ARGV[7] == '' or ARGV[7] == about) then
+      (ARGV[7] == '' or ARGV[7] == about or string.sub(about, 1, #ARGV[7] + 1) == ARGV[7] .. '#') then
       table.insert(reply, entry[1])
       table.insert(reply, withoutBody(fields))
       if #reply - 2 >= 2 * wanted then return reply end
