@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isOfBatch } from '#core/model/batch'
 import type { Clock } from '#core/time/clock'
 import {
   type DeadLetter,
@@ -264,7 +265,7 @@ function matches({ class: kind, fingerprint, correlationId }: DeadLetterFilter, 
   return (
     (kind === undefined || row.class === kind) &&
     (fingerprint === undefined || (row.fingerprint ?? UNGROUPED) === fingerprint) &&
-    (correlationId === undefined || row.correlationId === correlationId)
+    (correlationId === undefined || isOfBatch(row.correlationId, correlationId))
   )
 }
 

@@ -10,7 +10,7 @@ import type {
 } from '#core/protocol/handler-messages'
 import { packFindings } from '#core/protocol/packed-findings'
 import type { SealedBatch } from '#core/transport/batch-stream'
-import type { HandlerPool } from '#src/processor/dispatch/handler-pool'
+import type { HandlerPool, RunTurn } from '#src/processor/dispatch/handler-pool'
 
 /**
  * Handlers whose state tells whether each entry took effect exactly once: per shard the number and the sum of the values
@@ -26,7 +26,8 @@ export class SummingPool implements HandlerPool {
   readonly runs: { shard: number; values: number[]; checkpoint: boolean }[] = []
   readonly #active = new Set<number>()
 
-  async run(request: HandlerRequest): Promise<PackedReply> {
+  async run(request: HandlerRequest, { onStart }: RunTurn = {}): Promise<PackedReply> {
+    onStart?.()
     const { shard, entries, bodies, checkpoint } = request
     if (this.#active.has(shard)) throw new Error(`Two runs of shard ${shard} at once.`)
     if (bodies.byteOffset !== 0 || bodies.byteLength !== bodies.buffer.byteLength) throw new Error('A view was sent.')

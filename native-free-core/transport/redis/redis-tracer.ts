@@ -1,4 +1,4 @@
-import { batchId } from '../../model/batch.js'
+import { batchId, isOfBatch } from '../../model/batch.js'
 import type { Priority } from '../../model/priority.js'
 import type { BatchName, BatchPlace, BatchTrace, BatchTracer, LiveBatch } from '../batch-tracer.js'
 import type { DeadLetterBox } from '../dead-letters.js'
@@ -128,7 +128,7 @@ export class RedisTracer implements BatchTracer {
       )
       for (let i = 0; i + 1 < rows.length; i += 2) {
         const fields = unpackStrings(rows[i + 1])
-        if (fieldOf(fields, 'c') !== id) continue
+        if (!isOfBatch(fieldOf(fields, 'c') ?? '', id)) continue
         const member = rows[i].toString()
         const due = await this.#commands.call(delayed, (client) => client.zscore(delayed, member))
         const live = liveOf(Number(member[0]) as Priority, fields, undefined)

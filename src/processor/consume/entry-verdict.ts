@@ -1,5 +1,6 @@
 import { BATCH_VERSION } from '#core/codec/batch-codec'
 import type { PortableError } from '#core/errors/telemetry-error'
+import { partId } from '#core/model/batch'
 import type { DeadLetterClass } from '#core/model/dead-letter'
 import type { DeadSample } from '#core/protocol/handler-messages'
 import type { DeadLetterOrder, LeasedEntry, RetryOrder } from '#core/transport/batch-stream'
@@ -79,7 +80,7 @@ export function deadSampleOf(
   { kind, message }: { kind: DeadLetterClass; message: string },
 ): DeadLetterOrder {
   const where = `Sample ${row} of ${entry.samples} of batch ${entry.correlationId} (${device}/${channel} at ${takenAtUs} us)`
-  const correlationId = `${entry.correlationId}#${row}`
+  const correlationId = partId(entry.correlationId, row)
   const part = { correlationId, samples: 1, firstTakenAtUs: takenAtUs, body }
   return { ...deadLetterOf(entry, kind, `${where}: ${message}`), part }
 }

@@ -6,7 +6,8 @@ import { checkTypes } from './lua-parts.js'
  *
  * - KEYS: stream; hash with the bodies of those entries that have none in the stream
  * - ARGV: `up` or `down`; first id and last id in that direction, as XRANGE takes them; how many to find at most; class,
- *   fingerprint, correlation id to match, and bytes that the body has to hold, each empty for any
+ *   fingerprint, correlation id to match (of the batch, or of a batch that it is a part of), and bytes that the body has to
+ *   hold, each empty for any
  * - returns: [1 when all of the stretch was looked through, last id looked at or '', then id and fields of each in turn]:
  *   the fields are those of the stream without the body; `z` is its size
  *
@@ -49,7 +50,7 @@ while true do
       end
     end
     local isMatch = (ARGV[5] == '' or ARGV[5] == kind) and (ARGV[6] == '' or ARGV[6] == mark) and
-      (ARGV[7] == '' or ARGV[7] == about)
+      (ARGV[7] == '' or ARGV[7] == about or string.sub(about, 1, #ARGV[7] + 1) == ARGV[7] .. '#')
     if isMatch and ARGV[8] ~= '' then
       body = body or redis.call('HGET', KEYS[2], entry[1]) or ''
       isMatch = string.find(body, ARGV[8], 1, true) ~= nil

@@ -21,6 +21,8 @@ import { startRedis, type TestRedis } from '#test/support/redis-server'
 import { adminOf, appendUntilStored, codeOf, keepUntilEnd, queueAt } from '#test/support/redis-store'
 import { TcpProxy } from '#test/support/tcp-proxy'
 
+/** A long run sets `TELEMETRY_RESTARTS`. */
+const RESTARTS = Number(process.env.TELEMETRY_RESTARTS ?? 4)
 const LEASE_MS = 60_000
 
 describe('reading a shard of Redis while it misbehaves', () => {
@@ -56,10 +58,11 @@ describe('reading a shard of Redis while it misbehaves', () => {
     const stream = await keep(openBatchStream(options, 'holder'))
     let stored = 0
     let restarts = Promise.resolve()
-    const appended = appendUntilStored(producer, batches(1, 3000, { body: new Uint8Array(2000) }), ({ kind }) => {
+    const last = 750 * RESTARTS
+    const appended = appendUntilStored(producer, batches(1, last, { body: new Uint8Array(2000) }), ({ kind }) => {
       if (kind === 'stored' && ++stored % 700 === 0) restarts = restarts.then(() => own.restart())
     })
-    await Promise.all([appended, processInOrder(stream, 3000, 2000)])
+    await Promise.all([appended, processInOrder(stream, last, 2000)])
     await restarts
   })
 
