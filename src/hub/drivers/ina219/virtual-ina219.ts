@@ -13,7 +13,7 @@ import {
 
 /** Typical conversion of one sample of 12 bits, milliseconds. */
 const SAMPLE_MS = 0.532
-/** By which the chip makes current of the shunt register, and power of current and bus (equations 4 and 5). */
+/** By which the chip makes current of the shunt register, and power of current and bus (equations 4 and 5); they do not say how is rounded. */
 const CURRENT_DIVISOR = 4096
 const POWER_DIVISOR = 5000
 
@@ -107,11 +107,11 @@ export class VirtualIna219 extends VirtualWordRegisters {
   }
 
   #current(): number {
-    return Math.trunc((this.#shunt * this.#calibration) / CURRENT_DIVISOR)
+    return Math.round((this.#shunt * this.#calibration) / CURRENT_DIVISOR)
   }
 
   #power(): number {
-    return Math.trunc((Math.abs(this.#current()) * this.#bus) / POWER_DIVISOR)
+    return Math.round((Math.abs(this.#current()) * this.#bus) / POWER_DIVISOR)
   }
 
   #isBeyond(): boolean {
