@@ -22,7 +22,7 @@ export const driver = polledDriver({
     source: 'Texas Instruments SBOS448, sections Programming and Register Maps',
     buses: ['i2c'],
     addresses: Array.from({ length: 16 }, (_, at) => 0x40 + at),
-    maxClockHz: 2_560_000,
+    maxClockHz: 400_000,
     probe: { rule: 'register 0 reads 0x399F after a reset', isCertain: false },
   },
   options: ina219Shape,
