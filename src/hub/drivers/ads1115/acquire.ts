@@ -40,7 +40,7 @@ export async function acquire(port: I2cPort, { channels }: Ads1115Options, tools
     await tools.pause(Math.ceil(longestConversionMs(channel)))
     view.setUint16(4 * at, await configWhenDone(port, tools))
     view.setUint16(4 * at + 2, await readWord(port, REGISTER.conversion))
-    const found = conversionFault(raw.subarray(4 * at, 4 * at + 4), channel)
+    const found = conversionFault(raw, 4 * at, channel)
     if (found) throw tools.fault(found.fault, found.message)
   }
   return raw

@@ -31,13 +31,13 @@ export function decode(raw: Uint8Array, { channels }: Ads1115Options, note?: Not
   const values: number[] = []
   const quality: Quality[] = []
   for (const [at, channel] of channels.entries()) {
-    const bytes = raw.subarray(CHANNEL_BYTES * at, CHANNEL_BYTES * (at + 1))
-    const found = conversionFault(bytes, channel)
+    const from = CHANNEL_BYTES * at
+    const found = conversionFault(raw, from, channel)
     if (found) return found
-    const code = signedWordAt(bytes, 2)
+    const code = signedWordAt(raw, from + 2)
     const volts = (code * Number(channel.fullScaleV)) / CODES
-    note?.(`config ${nameOf(channel.input)}`, hexWord(wordAt(bytes, 0)), 'mux, gain and rate, as read back')
-    note?.('code', code, `${hexWord(wordAt(bytes, 2))} as a signed number`)
+    note?.(`config ${nameOf(channel.input)}`, hexWord(wordAt(raw, from)), 'mux, gain and rate, as read back')
+    note?.('code', code, `${hexWord(wordAt(raw, from + 2))} as a signed number`)
     note?.(nameOf(channel.input), volts, `code * ${channel.fullScaleV} / 32768`)
     values.push(volts)
     quality.push(code === HIGHEST || code === LOWEST ? QUALITY.range : QUALITY.good)
@@ -45,13 +45,13 @@ export function decode(raw: Uint8Array, { channels }: Ads1115Options, note?: Not
   return [{ ageUs: 0, values, quality }]
 }
 
-/** Why these four bytes are no conversion of this channel; `undefined` when they are. */
-export function conversionFault(bytes: Uint8Array, channel: Ads1115Channel): Fault | undefined {
-  const dead = deadBus(bytes)
-  if (dead) return { fault: 'io', message: `The chip does not answer, ${dead}; check its wiring and supply.` }
-  const found = wordAt(bytes, 0)
+/** Why the four bytes at `from` are no conversion of this channel; `undefined` when they are. */
+export function conversionFault(raw: Uint8Array, from: number, channel: Ads1115Channel): Fault | undefined {
+  const found = wordAt(raw, from)
   const wanted = configOf(channel)
   if (found === wanted) return undefined
+  const dead = deadBus(raw.subarray(from, from + CHANNEL_BYTES))
+  if (dead) return { fault: 'io', message: `The chip does not answer, ${dead}; check its wiring and supply.` }
   const what = `The config register reads ${hexWord(found)} instead of ${hexWord(wanted)}, so the chip was reset`
   return { fault: 'setup', message: `${what} or another program uses it; it must be set up again.` }
 }

@@ -30,16 +30,16 @@ export function burstFault(raw: Uint8Array, options: Bme280Options): Fault | und
   if (dead) return { fault: 'io', message: `The chip does not answer, ${dead}; check its wiring and supply.` }
   const { ctrlHum, ctrlMeas, config } = registersOf(options)
   const mode = options.mode === 'normal' ? MODE.normal : MODE.sleep
-  const wanted: [name: string, register: number, mask: number, value: number][] = [
-    ['ctrl_meas', REGISTER.ctrlMeas, 0xff, ctrlMeas | mode],
-    ['config', REGISTER.config, 0xfc, config],
-  ]
-  if (options.chip === 'bme280') wanted.push(['ctrl_hum', REGISTER.ctrlHum, 0x07, ctrlHum])
-  for (const [name, register, mask, value] of wanted) {
-    const found = raw[register - from] & mask
-    if (found === value) continue
-    const lost = `Register ${name} reads ${hexByte(found)} instead of ${hexByte(value)}, so the chip was reset`
-    return { fault: 'setup', message: `${lost}; it must be set up again, check its supply if this comes back.` }
-  }
-  return undefined
+  const foundMeas = raw[REGISTER.ctrlMeas - from]
+  if (foundMeas !== (ctrlMeas | mode)) return lost('ctrl_meas', foundMeas, ctrlMeas | mode)
+  const foundConfig = raw[REGISTER.config - from] & 0xfc
+  if (foundConfig !== config) return lost('config', foundConfig, config)
+  if (options.chip === 'bmp280') return undefined
+  const foundHum = raw[REGISTER.ctrlHum - from] & 0x07
+  return foundHum === ctrlHum ? undefined : lost('ctrl_hum', foundHum, ctrlHum)
+}
+
+function lost(name: string, found: number, wanted: number): Fault {
+  const what = `Register ${name} reads ${hexByte(found)} instead of ${hexByte(wanted)}, so the chip was reset`
+  return { fault: 'setup', message: `${what}; it must be set up again, check its supply if this comes back.` }
 }

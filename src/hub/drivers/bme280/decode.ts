@@ -54,8 +54,9 @@ export function decode(raw: Uint8Array, calibration: Bme280Calibration, options:
     const message = 'The calibration gives no number for this measurement; initialise the chip again.'
     return { fault: 'setup', message }
   }
-  const wanted = channels(options)
-  const quality = values.map((value, at): Quality => (isInside(value, wanted[at]) ? QUALITY.good : QUALITY.range))
+  const quality: Quality[] = [qualityOf(values[0], TEMPERATURE)]
+  if (hasPressure(options)) quality.push(qualityOf(values[1], PRESSURE))
+  if (hasHumidity(options)) quality.push(QUALITY.good)
   return [{ ageUs: 0, values, quality }]
 }
 
@@ -79,8 +80,8 @@ function isUnmeasured(codes: Codes, options: Bme280Options): boolean {
   return codes.temperature === SKIPPED_20 && isPressureLeft && isHumidityLeft
 }
 
-function isInside(value: number, { range }: Channel): boolean {
-  return range === undefined || (value >= range[0] && value <= range[1])
+function qualityOf(value: number, { range }: Channel): Quality {
+  return range && (value < range[0] || value > range[1]) ? QUALITY.range : QUALITY.good
 }
 
 function tellInputs(

@@ -24,11 +24,11 @@ export function decode(raw: Uint8Array, options: Mcp3008Options, note?: Note): D
   const values: number[] = []
   const quality: Quality[] = []
   for (const [at, input] of options.inputs.entries()) {
-    const answer = raw.subarray(FRAME_BYTES * at, FRAME_BYTES * (at + 1))
-    const code = codeOf(answer, options.chip)
+    const from = FRAME_BYTES * at
+    const code = codeOf(raw, from, options.chip)
     if (code === undefined) return nobodyDrives()
     const volts = (code * options.referenceV) / codes
-    note?.(`answer ${nameOf(input)}`, Array.from(answer, hexByte).join(' '))
+    note?.(`answer ${nameOf(input)}`, Array.from(raw.subarray(from, from + FRAME_BYTES), hexByte).join(' '))
     note?.('code', code, `the last ${Math.log2(codes)} bits`)
     note?.(nameOf(input), volts, `code * ${options.referenceV} / ${codes}`)
     values.push(volts)
@@ -44,7 +44,7 @@ export function answerFault(raw: Uint8Array, options: Mcp3008Options): Fault | u
     return { fault: 'short', message: `An acquisition has ${raw.length} bytes instead of ${wanted}; read it again.` }
   }
   for (let at = 0; at < wanted; at += FRAME_BYTES) {
-    if (codeOf(raw.subarray(at, at + FRAME_BYTES), options.chip) === undefined) return nobodyDrives()
+    if (codeOf(raw, at, options.chip) === undefined) return nobodyDrives()
   }
   if (!options.acceptZero && raw.every((byte) => byte === 0)) {
     const what = 'Only 0x00 came, so nobody may drive the data line; check wiring and chip select'

@@ -55,10 +55,12 @@ export function inputOf(frame: Uint8Array, chip: Mcp3008Options['chip']): string
   return INPUTS[select & SINGLE_ENDED ? select & 7 : SINGLE_ENDED + select]
 }
 
-/** `undefined`: the null bit before the code is not 0, so no chip drives the line. */
-export function codeOf(answer: Uint8Array, chip: Mcp3008Options['chip']): number | undefined {
+/**
+ * The code of the answer that begins at `from`; `undefined`: the null bit before it is not 0, so no chip drives the line.
+ */
+export function codeOf(raw: Uint8Array, from: number, chip: Mcp3008Options['chip']): number | undefined {
   const { codes } = LAYOUTS[chip]
-  const word = (answer[1] << 8) | answer[2]
+  const word = (raw[from + 1] << 8) | raw[from + 2]
   return word & codes ? undefined : word & (codes - 1)
 }
 

@@ -71,39 +71,51 @@ export function decode(raw: Uint8Array, chip: Chip, options: Mpu6050Options, not
   const newestUs = options.mode === 'fifo' ? sinceCountUs + leftFrames * periodUs + periodUs / 2 : 0
   note?.('frames', frames, `(${raw.length} bytes - ${HEADER_BYTES}) / ${FRAME_BYTES}`)
   note?.('age of the newest, us', newestUs, 'time since the count + frames left * period + period / 2')
+  const steps = sensitivity(options)
   return Array.from({ length: frames }, (_, at): DecodedReading => {
-    const frame = raw.subarray(HEADER_BYTES + FRAME_BYTES * at, HEADER_BYTES + FRAME_BYTES * (at + 1))
-    const isNewest = at === frames - 1
-    return readingOf(frame, newestUs + (frames - 1 - at) * periodUs, chip, options, isNewest ? note : undefined)
+    const from = HEADER_BYTES + FRAME_BYTES * at
+    if (note && at === frames - 1) tell(raw, from, chip, options, note)
+    return readingOf(raw, from, newestUs + (frames - 1 - at) * periodUs, chip, steps)
   })
 }
 
-function readingOf(frame: Uint8Array, ageUs: number, chip: Chip, options: Mpu6050Options, note?: Note): DecodedReading {
-  const { perG, perDps } = sensitivity(options)
-  const values = new Float64Array(WORDS)
+type Steps = ReturnType<typeof sensitivity>
+
+/** One word of a frame in the unit of its channel. */
+function inUnit(word: number, at: number, chip: Chip, { perG, perDps }: Steps): number {
+  if (at < TEMPERATURE_AT) return (word / perG) * STANDARD_GRAVITY
+  if (at > TEMPERATURE_AT) return radians(word / perDps)
+  return word / chip.temperature.perCelsius + chip.temperature.offset
+}
+
+function readingOf(raw: Uint8Array, from: number, ageUs: number, chip: Chip, steps: Steps): DecodedReading {
+  const values: number[] = []
   let quality: Quality[] | undefined
   for (let at = 0; at < WORDS; at++) {
-    const word = signedWordAt(frame, 2 * at)
-    if (at < TEMPERATURE_AT) values[at] = (word / perG) * STANDARD_GRAVITY
-    else if (at > TEMPERATURE_AT) values[at] = radians(word / perDps)
-    else values[at] = word / chip.temperature.perCelsius + chip.temperature.offset
+    const word = signedWordAt(raw, from + 2 * at)
+    values.push(inUnit(word, at, chip, steps))
     if (at !== TEMPERATURE_AT && (word === 0x7fff || word === -0x8000)) {
-      quality ??= Array.from(values, (): Quality => QUALITY.good)
+      quality ??= new Array<Quality>(WORDS).fill(QUALITY.good)
       quality[at] = QUALITY.range
     }
   }
-  if (note) tell(frame, values, chip, options, note)
   return quality ? { ageUs, values, quality } : { ageUs, values }
 }
 
-function tell(frame: Uint8Array, values: Float64Array, chip: Chip, options: Mpu6050Options, note: Note): void {
-  const { perG, perDps } = sensitivity(options)
+function tell(raw: Uint8Array, from: number, chip: Chip, options: Mpu6050Options, note: Note): void {
+  const steps = sensitivity(options)
+  const { perG, perDps } = steps
   const { perCelsius, offset } = chip.temperature
   for (const [at, { name }] of channelsOf(options).entries()) {
     const rotation = `raw / ${perDps} * pi / 180`
     const formula = at < TEMPERATURE_AT ? `raw / ${perG} * ${STANDARD_GRAVITY}` : rotation
-    note(`word of ${name}`, hexWord(wordAt(frame, 2 * at)), `raw ${signedWordAt(frame, 2 * at)}`)
-    note(name, values[at], at === TEMPERATURE_AT ? `raw / ${perCelsius} + ${offset} (${chip.name})` : formula)
+    const word = signedWordAt(raw, from + 2 * at)
+    note(`word of ${name}`, hexWord(wordAt(raw, from + 2 * at)), `raw ${word}`)
+    note(
+      name,
+      inUnit(word, at, chip, steps),
+      at === TEMPERATURE_AT ? `raw / ${perCelsius} + ${offset} (${chip.name})` : formula,
+    )
   }
 }
 

@@ -31,7 +31,7 @@ export function wordsOf(bytes: Uint8Array, count: number): readonly number[] | F
   if (dead) return { fault: 'io', message: `The chip does not answer, ${dead}; check its wiring and supply.` }
   const words: number[] = []
   for (let at = 0; at < wanted; at += CHECKED_WORD_BYTES) {
-    const [high, low, sent] = bytes.subarray(at, at + CHECKED_WORD_BYTES)
+    const [high, low, sent] = [bytes[at], bytes[at + 1], bytes[at + 2]]
     const crc = crc8(high, low)
     if (crc !== sent) {
       const what = `Bytes ${hexByte(high)} ${hexByte(low)} have the checksum ${hexByte(crc)}, ${hexByte(sent)} came`

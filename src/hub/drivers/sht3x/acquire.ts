@@ -1,3 +1,4 @@
+import { faultOf } from '../contract/fault.js'
 import type { DriverTools } from '../contract/polled-driver.js'
 import type { I2cPort } from '../contract/ports.js'
 import { readIfReady, readMeasured } from '../sensirion/answer.js'
@@ -14,7 +15,7 @@ import {
 
 /** Ends what ran, resets, checks that the status tells of the reset and can be cleared; in periodic mode it starts. */
 export async function initialise(port: I2cPort, options: Sht3xOptions, tools: DriverTools): Promise<Uint8Array> {
-  await send(port, COMMAND.break)
+  await endPeriodic(port)
   await tools.pause(COMMAND_MS)
   await send(port, COMMAND.softReset)
   await tools.pause(COMMAND_MS)
@@ -50,6 +51,15 @@ export async function acquire(port: I2cPort, options: Sht3xOptions, tools: Drive
     throw tools.fault('setup', message)
   }
   return new Uint8Array(0)
+}
+
+/** A chip that measures once does not take the command; one that is not there will not take the next either. */
+async function endPeriodic(port: I2cPort): Promise<void> {
+  try {
+    await send(port, COMMAND.break)
+  } catch (error) {
+    if (faultOf(error) !== 'nack') throw error
+  }
 }
 
 async function status(port: I2cPort): Promise<number> {

@@ -1,6 +1,6 @@
 import { type DriverTools, polledDriver } from '../contract/polled-driver.js'
 import type { I2cPort } from '../contract/ports.js'
-import { readMeasured } from '../sensirion/answer.js'
+import { readIfReady, readMeasured } from '../sensirion/answer.js'
 import { wordsOf } from '../sensirion/checked-words.js'
 import { CLIMATE_BYTES, climateChannels, decodeClimate, type HumidityScale } from '../sensirion/climate.js'
 import { COMMAND, MEASUREMENT, RESET_MS, type Sht4xOptions, sht4xShape } from './sht4x-commands.js'
@@ -15,11 +15,13 @@ async function initialise(port: I2cPort, tools: DriverTools): Promise<Uint8Array
   await tools.pause(RESET_MS + 1)
   await port.write(Uint8Array.of(COMMAND.readSerial))
   await tools.pause(1)
-  const serial = wordsOf(await port.read(CLIMATE_BYTES), 2)
-  if ('fault' in serial) {
-    const message = `The serial number cannot be read, so this may be no SHT4x (an SHT3x has driver: sht3x). ${serial.message}`
-    throw tools.fault(serial.fault === 'crc' ? 'identity' : serial.fault, message)
+  const bytes = await readIfReady(port, CLIMATE_BYTES)
+  const serial = bytes && wordsOf(bytes, 2)
+  if (!serial || ('fault' in serial && serial.fault === 'crc')) {
+    const what = 'The serial number cannot be read with its checksums, so this is no SHT4x'
+    throw tools.fault('identity', `${what}; an SHT3x at the same address has driver: sht3x.`)
   }
+  if ('fault' in serial) throw tools.fault(serial.fault, serial.message)
   return new Uint8Array(0)
 }
 
