@@ -128,6 +128,7 @@ export class BusTurns {
     const gone = this.#waiting.filter((waiting) => waiting.user === user)
     if (gone.length === 0) return
     this.#waiting = this.#waiting.filter((waiting) => waiting.user !== user)
+    if (this.#waiting.length === 0) this.#cancelWake?.()
     for (const { reject } of gone) reject(this.#cancelled(user))
   }
 
