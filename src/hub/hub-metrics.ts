@@ -8,7 +8,10 @@ import { SLOT_BYTES } from '#core/ring/layout'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import { packageVersion } from '../host/program-options.js'
+import { busMetrics } from './buses/bus-metrics.js'
+import type { BusRegistry } from './buses/bus-registry.js'
 import { DEVICE_STATES } from './devices/device-state.js'
+import { readingMetrics } from './devices/reading-metrics.js'
 import type { DrainSupervisor } from './drain/drain-supervisor.js'
 import type { Gateway } from './gateway.js'
 import { type HubFigures, imbalanceOf } from './hub-figures.js'
@@ -18,6 +21,7 @@ import { spoolMetrics } from './spool/spool-metrics.js'
 export interface HubMetricsContext {
   figures(): HubFigures
   gateway: Gateway
+  buses: BusRegistry
   supervisor: DrainSupervisor
   registry: SeriesRegistry
   latency: LatencyRecorder
@@ -48,6 +52,8 @@ export function createHubMetrics(context: HubMetricsContext): HubMetrics {
     ...programMetrics(snapshot),
     ...ledgerMetrics(snapshot),
     ...deviceMetrics(snapshot),
+    ...readingMetrics(context.gateway),
+    ...busMetrics(context.buses),
     ...ringMetrics(snapshot),
     ...batchMetrics(snapshot),
     ...sinkMetrics(snapshot),
@@ -115,10 +121,13 @@ function deviceMetrics({ gateway, figures, registry }: HubMetricsContext): Defin
   const snapshots = () => gateway.devices.map((device) => device.snapshot())
   return [
     {
-      ...gauge('hub_device_up', '1 while the device measures.'),
+      ...gauge('hub_device_up', '1 while the device measures and its last reading succeeded.'),
       labels: ['device'],
       read: () =>
-        snapshots().map(({ name, state }) => ({ labels: { device: name }, value: Number(state === 'Measuring') })),
+        gateway.devices.map((device) => {
+          const isUp = device.state === 'Measuring' && device.figures?.fault === undefined
+          return { labels: { device: device.snapshot().name }, value: Number(isUp) }
+        }),
     },
     {
       ...gauge('hub_device_state', '1 for the state the device is in.'),
