@@ -124,11 +124,13 @@ function keysAt(schema: z.ZodType, path: readonly string[]): string[] {
 function objectsOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   const def = schema._zod.def as z.core.$ZodTypeDef & {
     innerType?: z.core.$ZodType
+    in?: z.core.$ZodType
     out?: z.core.$ZodType
     options?: readonly z.core.$ZodType[]
   }
   if (def.innerType) return objectsOf(def.innerType)
-  if (def.type === 'pipe' && def.out) return objectsOf(def.out)
+  // A preprocess has its schema behind it, a transform before it.
+  if (def.type === 'pipe' && def.in && def.out) return [def.in, def.out].flatMap(objectsOf)
   if (def.type === 'union' && def.options) return def.options.flatMap(objectsOf)
   return [schema]
 }

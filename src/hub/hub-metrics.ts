@@ -7,6 +7,8 @@ import { SLOT_BYTES } from '#core/ring/layout'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import { packageVersion } from '../host/program-options.js'
+import type { ChannelFigures } from './channels/channel-counts.js'
+import { channelMetrics } from './channels/channel-metrics.js'
 import { DEVICE_STATES } from './devices/device-state.js'
 import type { DrainSupervisor } from './drain/drain-supervisor.js'
 import type { Gateway } from './gateway.js'
@@ -18,6 +20,8 @@ import type { SpoolFigures } from './spool/spool-watch.js'
 export interface HubMetricsContext {
   figures(): HubFigures
   gateway: Gateway
+  /** Of the channels that have a pipeline. */
+  channels(): readonly ChannelFigures[]
   supervisor: DrainSupervisor
   registry: SeriesRegistry
   latency: LatencyRecorder
@@ -39,6 +43,7 @@ export function createHubMetrics(context: HubMetricsContext) {
     ...programMetrics(context),
     ...ledgerMetrics(context),
     ...deviceMetrics(context),
+    ...channelMetrics(() => context.channels()),
     ...ringMetrics(context),
     ...batchMetrics(context),
     ...sinkMetrics(context),

@@ -15,6 +15,7 @@ import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
+import type { ChannelSink } from './channels/channel-sink.js'
 import type { HubOptions } from './config/hub-options.js'
 import type { DeviceTransition } from './devices/device.js'
 import { createDevice } from './devices/device-factory.js'
@@ -100,18 +101,21 @@ export class HubProgram implements Program<HubFigures> {
       },
     })
     this.#pushed = new PushedReadings(this.#intake)
+    const channels: ChannelSink[] = []
     const factory = {
       intake: this.#intake,
       clock: systemClock,
       overflow: options.overflow,
       everyMs: options.everyMs,
       onTransition: (transition: DeviceTransition) => this.#logTransition(transition),
+      channels,
     }
     const devices = Object.entries(options.devices).map(([name, config]) => createDevice(name, config, factory))
     this.#gateway = new Gateway(devices)
     this.#metrics = createHubMetrics({
       figures: () => this.figures(),
       gateway: this.#gateway,
+      channels: () => channels.flatMap((sink) => sink.figures()),
       supervisor: this.#supervisor,
       registry,
       latency: this.#latency,

@@ -1,6 +1,9 @@
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { parsePriority } from '#core/model/priority'
 import type { Clock } from '#core/time/clock'
+import { ChannelDriver } from '../channels/channel-driver.js'
+import type { ChannelSink } from '../channels/channel-sink.js'
+import { createDeviceChannels } from '../channels/device-channels.js'
 import type { DeviceConfig } from '../config/driver-schemas.js'
 import type { Driver, DriverContext } from '../drivers/driver.js'
 import type { OverflowPolicy } from '../intake/device-intake.js'
@@ -16,18 +19,23 @@ export interface DeviceFactoryOptions {
   /** Of devices that do not say. Milliseconds. */
   everyMs: number
   onTransition: (transition: DeviceTransition) => void
+  /** Gets the channel pipelines of each device that has any, for their figures. */
+  channels: ChannelSink[]
 }
 
 /**
  * Makes a device out of its configuration, with its way into the rings.
  *
- * @throws TLM_OPTIONS_INVALID the driver refuses its options
+ * @throws TLM_OPTIONS_INVALID the driver refuses its options, or a channel cannot be what it is told to
  */
 export function createDevice(name: string, config: DeviceConfig, options: DeviceFactoryOptions): Device {
   const { intake, clock, onTransition } = options
   const { priority, overflow = options.overflow, every = options.everyMs } = config.device
   const sink = intake.addDevice(name, { priority: parsePriority(priority) ?? 1, overflow })
-  const driver = createDriver(config, { device: name, sink, clock, everyMs: every })
+  const channels = createDeviceChannels(name, config, sink, clock)
+  if (channels !== undefined) options.channels.push(channels)
+  const plain = createDriver(config, { device: name, sink: channels ?? sink, clock, everyMs: every })
+  const driver = channels === undefined ? plain : new ChannelDriver(plain, channels)
   return new Device({ name, driver, clock, policy: devicePolicy(config.device), onTransition })
 }
 

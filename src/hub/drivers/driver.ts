@@ -23,6 +23,8 @@ export interface SampleSink {
    * @param series ids from {@link series}
    * @param values in each series' unit, as many as `series`
    * @param raw the reading's bytes as the bus gave them, at most `MAX_RAW_BYTES`
+   * @param isRecorded `takenAtUs` is the source's own time (a recording, a time column, GPS): the hub never corrects it.
+   *   Absent: it was read from {@link DriverContext.clock}, and follows when the hub learns a better time
    * @returns `false` only when the ring is full and the device's overflow policy is `slow-driver`: nothing was taken,
    *   offer it again after {@link room}. With `refuse-newest` a refused reading is counted and `true` returned.
    */
@@ -32,6 +34,7 @@ export interface SampleSink {
     values: ArrayLike<number>,
     quality?: Quality,
     raw?: Uint8Array,
+    isRecorded?: boolean,
   ): boolean
   /** Resolves when the ring has room again. */
   room(): Promise<void>
