@@ -167,6 +167,20 @@ export class RingConsumer {
   }
 
   /**
+   * Writes the instants of rows `0..count-1`, as drained last, back into their slots: whoever drains them again finds
+   * these. Before anything is rewound.
+   *
+   * Cost: a load and a compare per sample, a store for those that differ.
+   */
+  restamp({ takenAtUs, count }: SampleColumns): void {
+    const floats = this.#floats
+    for (let row = 0; row < count; row++) {
+      const at = (((this.#first + row) & this.#mask) << FLOATS_SHIFT) + TAKEN_AT
+      if (floats[at] !== takenAtUs[row]) floats[at] = takenAtUs[row]
+    }
+  }
+
+  /**
    * Takes back the newest `samples` taken and not released: they are taken again.
    *
    * @throws TLM_INVARIANT_BROKEN more than those

@@ -16,6 +16,7 @@ import { type HubFigures, imbalanceOf } from './hub-figures.js'
 import type { SeriesRegistry } from './intake/series-registry.js'
 import { spoolMetrics } from './spool/spool-metrics.js'
 import type { SpoolFigures } from './spool/spool-watch.js'
+import { clockMetrics } from './time/clock-metrics.js'
 
 export interface HubMetricsContext {
   figures(): HubFigures
@@ -44,6 +45,7 @@ export function createHubMetrics(context: HubMetricsContext) {
     ...ledgerMetrics(context),
     ...deviceMetrics(context),
     ...channelMetrics(() => context.channels()),
+    ...clockMetrics(() => context.figures().clock),
     ...ringMetrics(context),
     ...batchMetrics(context),
     ...sinkMetrics(context),

@@ -30,6 +30,8 @@ import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
 import { PressureWatch } from './pressure-watch.js'
 import { gravestBreaker, SpoolWatch } from './spool/spool-watch.js'
+import { HubClock } from './time/hub-clock.js'
+import { hostSyncProbe } from './time/sync-probe.js'
 
 /** Largest body of `POST /telemetry`: a thousand readings of the usual size. */
 const MAX_BODY_BYTES = 256 * 1024
@@ -46,6 +48,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #log: Logger
   readonly #latency = new LatencyRecorder()
   readonly #recentLatency = new RecentLatency(systemClock)
+  readonly #clock: HubClock
   readonly #supervisor: DrainSupervisor
   readonly #ladder: SheddingLadder
   readonly #pressure: PressureWatch | undefined
@@ -68,6 +71,12 @@ export class HubProgram implements Program<HubFigures> {
     this.#options = options
     this.#log = log
     const registry = new SeriesRegistry(options.maxSeries)
+    this.#clock = new HubClock({
+      ...options.time,
+      probe: hostSyncProbe(options.time.syncedFile),
+      isCrowded: () => this.#supervisor.rings.some(({ lane }) => lane.isCrowded),
+      log,
+    })
     this.#supervisor = new DrainSupervisor({
       hubId: options.id,
       workers: options.ring.workers,
@@ -76,6 +85,7 @@ export class HubProgram implements Program<HubFigures> {
       publish: publishOf(options),
       shards: options.store.shards,
       spool: options.spool,
+      wall: this.#clock.memory,
       registry,
       clock: systemClock,
       log,
@@ -96,6 +106,7 @@ export class HubProgram implements Program<HubFigures> {
       lanes: this.#supervisor.rings.map(({ lane }) => lane),
       registry,
       ladder: this.#ladder,
+      stampOriginUs: this.#clock.stampOriginUs,
       onReject: (device, reason, detail) => {
         rejects.warn(`${device} ${reason}`, { device, reason, detail }, 'input gave no sample')
       },
@@ -104,7 +115,8 @@ export class HubProgram implements Program<HubFigures> {
     const channels: ChannelSink[] = []
     const factory = {
       intake: this.#intake,
-      clock: systemClock,
+      clock: this.#clock.wallClock,
+      stampClock: this.#clock.stampClock,
       overflow: options.overflow,
       everyMs: options.everyMs,
       onTransition: (transition: DeviceTransition) => this.#logTransition(transition),
@@ -132,7 +144,7 @@ export class HubProgram implements Program<HubFigures> {
     })
     addTelemetryRoute(this.#server, {
       readings: () => (this.#isStopping ? undefined : this.#pushed),
-      clock: systemClock,
+      clock: this.#clock.wallClock,
     })
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
     this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
@@ -148,6 +160,7 @@ export class HubProgram implements Program<HubFigures> {
     const port = await listen(this.#server, this.#http)
     this.#url = `http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`
     for (const note of notes) this.#log.warn(note)
+    this.#clock.start()
     await this.#supervisor.start()
     this.#watch.start()
     this.#pressure?.start()
@@ -167,6 +180,7 @@ export class HubProgram implements Program<HubFigures> {
     await this.#gateway.stop(deadlineMs * DEVICES_STOP_SHARE)
     // A driver that did not end in time must not publish behind the last drain.
     this.#intake.close()
+    this.#clock.stop()
     await this.#supervisor.stop(Math.max(0, untilMs - performance.now()))
     this.#watch.look()
     this.#watch.stop()
@@ -201,6 +215,7 @@ export class HubProgram implements Program<HubFigures> {
       pressure: this.#ladder.level,
       breaker: gravestBreaker(rings.map(({ status }) => status?.breaker)),
       spool: this.#spool?.figures(),
+      clock: this.#clock.figures(),
       problem: problem ?? this.#doctor.problem,
       rejected: [
         ...this.#intake.rejected(),

@@ -20,6 +20,7 @@ import {
 import { driver as sim } from '../drivers/sim/driver.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
+import { type TimeOptions, timeOptions, timeSchema } from '../time/time-options.js'
 import { type Drivers, loadDrivers } from './driver-catalogue.js'
 import { type DeviceConfig, devicesSchema } from './driver-schemas.js'
 
@@ -70,6 +71,7 @@ const hubFields = {
     .strictObject({ amber: stepsSchema, red: stepsSchema, keep_one_in: integer(2, 10_000).default(10) })
     .prefault({}),
   max_series: integer(1, 2 ** 20).default(65_536),
+  time: timeSchema,
   http: httpSchema(8080),
   log: logSchema,
 }
@@ -109,6 +111,7 @@ export interface HubOptions {
   overflow: 'refuse-newest' | 'slow-driver'
   backpressure: SheddingOptions
   maxSeries: number
+  time: TimeOptions
   /** Between readings of a device that does not say. Milliseconds. */
   everyMs: number
   devices: Readonly<Record<string, DeviceConfig>>
@@ -173,6 +176,7 @@ function resolve(raw: RawOptions): HubOptions {
       keepOneIn: raw.backpressure.keep_one_in,
     },
     maxSeries: raw.max_series,
+    time: timeOptions(raw.time),
     everyMs: raw.gateway.sampling_interval_ms,
     devices: devicesOf(raw.devices),
     http: raw.http,

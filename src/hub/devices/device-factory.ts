@@ -14,6 +14,8 @@ import { devicePolicy } from './device-policy.js'
 export interface DeviceFactoryOptions {
   intake: Intake
   clock: Clock
+  /** For the stamps of drivers. */
+  stampClock: Clock
   /** Of devices that do not say. */
   overflow: OverflowPolicy
   /** Of devices that do not say. Milliseconds. */
@@ -29,12 +31,12 @@ export interface DeviceFactoryOptions {
  * @throws TLM_OPTIONS_INVALID the driver refuses its options, or a channel cannot be what it is told to
  */
 export function createDevice(name: string, config: DeviceConfig, options: DeviceFactoryOptions): Device {
-  const { intake, clock, onTransition } = options
+  const { intake, clock, stampClock, onTransition } = options
   const { priority, overflow = options.overflow, every = options.everyMs } = config.device
   const sink = intake.addDevice(name, { priority: parsePriority(priority) ?? 1, overflow })
-  const channels = createDeviceChannels(name, config, sink, clock)
+  const channels = createDeviceChannels(name, config, sink, stampClock)
   if (channels !== undefined) options.channels.push(channels)
-  const plain = createDriver(config, { device: name, sink: channels ?? sink, clock, everyMs: every })
+  const plain = createDriver(config, { device: name, sink: channels ?? sink, clock: stampClock, everyMs: every })
   const driver = channels === undefined ? plain : new ChannelDriver(plain, channels)
   return new Device({ name, driver, clock, policy: devicePolicy(config.device), onTransition })
 }

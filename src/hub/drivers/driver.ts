@@ -19,7 +19,7 @@ export interface SampleSink {
    * Values that are not finite, and instants outside 1990..2100, are refused one by one with a counted reason.
    * Cost: a few dozen ns per value; no allocation.
    *
-   * @param takenAtUs wall time of the bus read, integer microseconds
+   * @param takenAtUs time of the bus read by {@link DriverContext.clock}, integer microseconds
    * @param series ids from {@link series}
    * @param values in each series' unit, as many as `series`
    * @param raw the reading's bytes as the bus gave them, at most `MAX_RAW_BYTES`
@@ -50,6 +50,7 @@ export interface SampleSink {
 export interface DriverContext {
   readonly device: string
   readonly sink: SampleSink
+  /** Its wall time is that of the hub's start, and on from there: it never steps. The hub corrects stamps later. */
   readonly clock: Clock
   /** Time between readings of a device that does not say it; the gateway's `sampling_interval_ms`. Milliseconds. */
   readonly everyMs: number

@@ -13,6 +13,7 @@ export interface IntakeOptions {
   lanes: readonly RingLane[]
   registry: SeriesRegistry
   ladder: SheddingLadder
+  stampOriginUs?: DeviceIntakeOptions['stampOriginUs']
   onReject: DeviceIntakeOptions['onReject']
 }
 
@@ -52,7 +53,7 @@ export class Intake {
   /** @throws TLM_INVARIANT_BROKEN there is one of that name */
   addDevice(name: string, { priority, overflow }: { priority: Priority; overflow: OverflowPolicy }): DeviceIntake {
     if (this.#devices.has(name)) throw new TelemetryError('TLM_INVARIANT_BROKEN', `Device ${name} is there already.`)
-    const { lanes, registry, ladder, onReject } = this.#options
+    const { lanes, registry, ladder, stampOriginUs, onReject } = this.#options
     // A device belongs to one ring for good: its samples stay in order.
     const lane = lanes[shardOf(name, lanes.length)]
     const device = new DeviceIntake({
@@ -63,6 +64,7 @@ export class Intake {
       registry,
       latest: this.#latest,
       ladder,
+      stampOriginUs,
       onReject,
     })
     this.#devices.set(name, device)
