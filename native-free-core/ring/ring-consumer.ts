@@ -170,13 +170,15 @@ export class RingConsumer {
    * Writes the instants of rows `0..count-1`, as drained last, back into their slots: whoever drains them again finds
    * these. Before anything is rewound.
    *
-   * Cost: a load and a compare per sample, a store for those that differ.
+   * Cost: a store per sample, into lines that the drain has just read.
    */
   restamp({ takenAtUs, count }: SampleColumns): void {
     const floats = this.#floats
+    const mask = this.#mask
+    let index = this.#first
     for (let row = 0; row < count; row++) {
-      const at = (((this.#first + row) & this.#mask) << FLOATS_SHIFT) + TAKEN_AT
-      if (floats[at] !== takenAtUs[row]) floats[at] = takenAtUs[row]
+      floats[((index & mask) << FLOATS_SHIFT) + TAKEN_AT] = takenAtUs[row]
+      index = (index + 1) | 0
     }
   }
 

@@ -103,6 +103,28 @@ export class WallReader {
     return Math.max(EARLIEST_WALL_US, Math.round(hubUs + offsetAt(this.#knots, hubUs)))
   }
 
+  /**
+   * Turns those of the first `count` stamps that are hub time into wall time, as {@link toWall} does one.
+   *
+   * @returns whether there were any
+   */
+  stamp(stamps: Float64Array, count: number): boolean {
+    let isAny = false
+    // Nearly always: no slew, no sleep. A sum of whole numbers needs no rounding.
+    const offsetUs = this.#knots.length === 1 ? this.#knots[0].offsetUs : undefined
+    for (let row = 0; row < count; row++) {
+      const stampUs = stamps[row]
+      if (stampUs >= EARLIEST_WALL_US) continue
+      isAny = true
+      if (offsetUs === undefined) stamps[row] = this.toWall(stampUs)
+      else {
+        const wallUs = stampUs + offsetUs
+        stamps[row] = wallUs < EARLIEST_WALL_US ? EARLIEST_WALL_US : wallUs
+      }
+    }
+    return isAny
+  }
+
   nowUs(): number {
     this.load()
     return this.toWall(this.#hubTime())

@@ -7,7 +7,6 @@ import { type CloseReason, FlushPolicy } from '#core/policy/flush-policy'
 import type { DrainStatus } from '#core/protocol/drain-messages'
 import type { RingConsumer } from '#core/ring/ring-consumer'
 import type { Clock } from '#core/time/clock'
-import { isHubTime } from '#core/time/hub-time'
 import type { WallReader } from '#core/time/wall-memory'
 import { AppendWindow, type Chunk, type RollBack } from './append-window.js'
 import type { Outlet } from './outlet.js'
@@ -216,13 +215,9 @@ export class DrainLoop {
    */
   #stamp(columns: SampleColumns): void {
     const { wall, ring } = this.#options
-    const { takenAtUs, count } = columns
     if (wall === undefined) return
     wall.load()
-    for (let row = 0; row < count; row++) {
-      if (isHubTime(takenAtUs[row])) takenAtUs[row] = wall.toWall(takenAtUs[row])
-    }
-    ring.restamp(columns)
+    if (wall.stamp(columns.takenAtUs, columns.count)) ring.restamp(columns)
     this.#onStep('stamped')
   }
 

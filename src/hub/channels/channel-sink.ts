@@ -164,7 +164,9 @@ export class ChannelSink implements SampleSink {
     if (own.enabled === false) return { series: undefined, pipeline: pipelineWith(AS_IT_IS) }
     const { symbol, steps } = this.#unitOf(channel, unit, own)
     const series = inner.series(name, symbol)
-    return series === undefined ? undefined : { series, pipeline: pipelineWith(steps) }
+    if (series === undefined) return undefined
+    const isPlain = Object.keys(own).every((key) => key === 'name') && manifest === undefined
+    return { series, pipeline: isPlain && staleAfterMs === undefined ? undefined : pipelineWith(steps) }
   }
 
   #unitOf(channel: string, unit: string, { unit: wanted }: ChannelSettings) {
