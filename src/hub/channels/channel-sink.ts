@@ -29,11 +29,12 @@ interface Bound {
   readonly pipeline: ChannelPipeline | undefined
 }
 
-/** Values of one reading that have one quality; reused. */
+/** Values of one reading that have one quality; reused. Arrays that are emptied lose their memory: these are written over. */
 interface Group {
   readonly quality: Quality
   readonly series: number[]
   readonly values: number[]
+  count: number
 }
 
 const AS_IT_IS = { gain: 1, offset: 0 }
@@ -51,6 +52,9 @@ export class ChannelSink implements SampleSink {
   readonly #groups: readonly Group[]
   /** Groups of the reading at hand that have values, in the order of their first. */
   readonly #waiting: Group[] = []
+  #waitingCount = 0
+  /** Of those, so many are in the ring. */
+  #sentCount = 0
   /** The reading whose groups the inner sink has not all taken: offered again, it must not be filtered again. */
   #held: { takenAtUs: number; series: number[]; values: number[] } | undefined
   #raw: Uint8Array | undefined
@@ -58,7 +62,7 @@ export class ChannelSink implements SampleSink {
 
   constructor(options: ChannelSinkOptions) {
     this.#options = options
-    this.#groups = QUALITY_NAMES.map((name) => ({ quality: QUALITY[name], series: [], values: [] }))
+    this.#groups = QUALITY_NAMES.map((name) => ({ quality: QUALITY[name], series: [], values: [], count: 0 }))
   }
 
   /** @throws TLM_OPTIONS_INVALID the configured unit is not one that the driver's converts to */
@@ -81,8 +85,12 @@ export class ChannelSink implements SampleSink {
     isRecorded?: boolean,
   ): boolean {
     if (!this.#isHeld(takenAtUs, series, values)) this.#sort(takenAtUs, series, values, quality, raw)
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting[0]
+    for (; this.#sentCount < this.#waitingCount; this.#sentCount++) {
+      const group = this.#waiting[this.#sentCount]
+      if (group.values.length !== group.count) {
+        group.series.length = group.count
+        group.values.length = group.count
+      }
       const isTaken = this.#options.inner.reading(
         takenAtUs,
         group.series,
@@ -96,8 +104,6 @@ export class ChannelSink implements SampleSink {
         return false
       }
       this.#raw = undefined
-      this.#waiting.shift()
-      clear(group)
     }
     this.#held = undefined
     return true
@@ -184,8 +190,9 @@ export class ChannelSink implements SampleSink {
   /** Sends each value through its channel's pipeline, and sorts what comes out by quality. */
   #sort(takenAtUs: number, series: ArrayLike<number>, values: ArrayLike<number>, quality: Quality, raw?: Uint8Array) {
     const nowMs = this.#options.clock.monotonicMs()
-    for (const group of this.#waiting) clear(group)
-    this.#waiting.length = 0
+    for (let index = 0; index < this.#waitingCount; index++) this.#waiting[index].count = 0
+    this.#waitingCount = 0
+    this.#sentCount = 0
     this.#held = undefined
     this.#raw = raw
     if (takenAtUs > this.#newestUs) this.#newestUs = takenAtUs
@@ -203,9 +210,9 @@ export class ChannelSink implements SampleSink {
 
   #put(series: number, value: number, quality: Quality): void {
     const group = this.#groups[quality]
-    if (group.values.length === 0) this.#waiting.push(group)
-    group.series.push(series)
-    group.values.push(value)
+    if (group.count === 0) this.#waiting[this.#waitingCount++] = group
+    group.series[group.count] = series
+    group.values[group.count++] = value
   }
 
   #isHeld(takenAtUs: number, series: ArrayLike<number>, values: ArrayLike<number>): boolean {
@@ -213,9 +220,4 @@ export class ChannelSink implements SampleSink {
     if (held === undefined || held.takenAtUs !== takenAtUs || held.values.length !== values.length) return false
     return held.values.every((value, index) => Object.is(value, values[index]) && held.series[index] === series[index])
   }
-}
-
-function clear(group: Group): void {
-  group.series.length = 0
-  group.values.length = 0
 }

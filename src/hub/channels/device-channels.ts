@@ -8,6 +8,8 @@ import { ChannelSink } from './channel-sink.js'
 
 /** A channel of a device with a known interval is stale after so many of them without a value. */
 const STALE_INTERVALS = 3
+/** Never sooner: a busy machine is late by as much now and then. */
+const STALE_LEAST_MS = 1000
 
 /**
  * The pipelines of a device's channels; `undefined` when neither its configuration nor its driver says anything of them:
@@ -38,7 +40,11 @@ export function createDeviceChannels(
     settings: channels ?? new Map(),
     declared,
     sensorSerial: settings.sensorSerial,
-    staleAfterMs: settings.every === undefined ? undefined : settings.every * STALE_INTERVALS,
+    staleAfterMs: staleAfterMs(settings.every),
     clock,
   })
+}
+
+function staleAfterMs(everyMs: number | undefined): number | undefined {
+  return everyMs === undefined ? undefined : Math.max(STALE_LEAST_MS, everyMs * STALE_INTERVALS)
 }
