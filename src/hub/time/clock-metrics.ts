@@ -5,11 +5,11 @@ export function clockMetrics(figures: () => ClockFigures): MetricDefinition[] {
   return [
     {
       name: 'hub_clock_synchronized',
-      help: '1 when the host clock follows a time server, 0 when not; absent when nobody on the host can say.',
+      help: '1 when the host clock follows a time server, 0 when not; NaN when nobody on the host can say.',
       kind: 'gauge',
       read: () => {
         const { synchronized } = figures()
-        return synchronized === 'unknown' ? [] : Number(synchronized === 'yes')
+        return synchronized === 'unknown' ? Number.NaN : Number(synchronized === 'yes')
       },
     },
     {

@@ -175,7 +175,8 @@ export class HubClock {
       unknown: 'nobody on this host says whether the clock is synchronised',
     }[this.#sync]
     const held = this.#isHolding ? '; samples wait in the rings until it is' : ''
-    const set = steps === 0 ? '' : `; it was set ${steps} times while the hub ran`
+    const often = steps === 1 ? 'once' : `${steps} times`
+    const set = steps === 0 ? '' : `; it was set ${often} while the hub ran`
     const off = Math.abs(errorUs) < 1000 ? '' : `; stamps are ${Math.abs(errorUs / 1e6).toFixed(3)} s off and follow`
     return `${known}${held}${set}${off}`
   }
