@@ -74,7 +74,7 @@ function measure(channels: number, chunks: number, isHubTime: boolean) {
     consumer.drain(columns)
     if (isHubTime) {
       wall.load()
-      if (wall.stamp(columns.takenAtUs, columns.count)) consumer.restamp(columns)
+      wall.stamp(columns.takenAtUs, columns.count)
     }
     for (const { bytes, samples } of outlet.cut(columns, seqs)) {
       sums.bytes += bytes

@@ -8,7 +8,7 @@
  * Order W1: every word is stored and loaded by `Atomics`, so all of them are in one order; a reader that finds the same
  * even version before and after has read one whole mapping.
  */
-import { EARLIEST_WALL_US, hubTimeUs } from './hub-time.js'
+import { EARLIEST_WALL_US, hubTimeUs, isHubTime } from './hub-time.js'
 import { MAX_KNOTS, offsetAt, type WallKnot } from './wall-mapping.js'
 
 const VERSION = 0
@@ -106,27 +106,29 @@ export class WallReader {
   /**
    * Turns those of the first `count` stamps that are hub time into wall time, as {@link toWall} does one.
    *
-   * @returns whether there were any
+   * @returns what was added to each of them, for {@link shiftHubTime} to do the same again; `undefined` when that was not
+   *   one number, as a slew or a sleep lies between
    */
-  stamp(stamps: Float64Array, count: number): boolean {
-    let isAny = false
-    // Nearly always: no slew, no sleep. A sum of whole numbers needs no rounding.
-    const offsetUs = this.#knots.length === 1 ? this.#knots[0].offsetUs : undefined
-    for (let row = 0; row < count; row++) {
-      const stampUs = stamps[row]
-      if (stampUs >= EARLIEST_WALL_US) continue
-      isAny = true
-      if (offsetUs === undefined) stamps[row] = this.toWall(stampUs)
-      else {
-        const wallUs = stampUs + offsetUs
-        stamps[row] = wallUs < EARLIEST_WALL_US ? EARLIEST_WALL_US : wallUs
-      }
+  stamp(stamps: Float64Array, count: number): number | undefined {
+    if (this.#knots.length === 1) {
+      const [{ offsetUs }] = this.#knots
+      shiftHubTime(stamps, count, offsetUs)
+      return offsetUs
     }
-    return isAny
+    for (let row = 0; row < count; row++) if (isHubTime(stamps[row])) stamps[row] = this.toWall(stamps[row])
+    return undefined
   }
 
   nowUs(): number {
     this.load()
     return this.toWall(this.#hubTime())
+  }
+}
+
+/** Adds to those of the first `count` stamps that are hub time. Cost: a compare and a sum each. */
+export function shiftHubTime(stamps: Float64Array, count: number, offsetUs: number): void {
+  for (let row = 0; row < count; row++) {
+    const stampUs = stamps[row]
+    if (stampUs < EARLIEST_WALL_US) stamps[row] = Math.max(EARLIEST_WALL_US, stampUs + offsetUs)
   }
 }

@@ -7,7 +7,7 @@ import { type CloseReason, FlushPolicy } from '#core/policy/flush-policy'
 import type { DrainStatus } from '#core/protocol/drain-messages'
 import type { RingConsumer } from '#core/ring/ring-consumer'
 import type { Clock } from '#core/time/clock'
-import type { WallReader } from '#core/time/wall-memory'
+import { shiftHubTime, type WallReader } from '#core/time/wall-memory'
 import { AppendWindow, type Chunk, type RollBack } from './append-window.js'
 import type { Outlet } from './outlet.js'
 import type { SeriesCatalogue } from './series-catalogue.js'
@@ -141,10 +141,11 @@ export class DrainLoop {
     }
     const chunks = journal.unsettled()
     this.#seqs = journal.seqsBefore(chunks[0]?.number)
-    for (const { number, first, samples, reason } of chunks) {
+    for (const { number, first, samples, reason, wallOffsetUs } of chunks) {
       const columns = this.#spare.pop()
       if (columns === undefined || ring.position !== first) throw broken(`has chunk ${number} at ${first}`)
       if (ring.drain(columns, samples) !== samples) throw broken(`has ${samples} samples in chunk ${number}`)
+      if (wallOffsetUs !== undefined) shiftHubTime(columns.takenAtUs, columns.count, wallOffsetUs)
       await this.#coverSeries(columns)
       const parcels = this.#options.outlet.cut(columns, this.#seqs)
       const expected = journal.seqsBefore(number + 1)
@@ -188,7 +189,7 @@ export class DrainLoop {
     const columns = this.#spare.pop()!
     const first = ring.position
     ring.drain(columns)
-    this.#stamp(columns)
+    const wallOffsetUs = this.#stamp(columns)
     const whole = outlet.wholeRows(columns, columns.count === columns.capacity)
     ring.rewind(columns.count - whole)
     columns.count = whole
@@ -197,7 +198,7 @@ export class DrainLoop {
     this.#flush.taken(this.#options.clock.monotonicMs())
     const parcels = outlet.cut(columns, this.#seqs)
     this.#onStep('cut')
-    const chunk = { first, samples: columns.count, batches: parcels.length, reason }
+    const chunk = { first, samples: columns.count, batches: parcels.length, reason, wallOffsetUs }
     const number = journal.seal(chunk, this.#seqs)
     this.#onStep('sealed')
     this.#window.add({ number, columns, reason, parcels, outcomes: parcels.map(() => undefined) })
@@ -210,15 +211,19 @@ export class DrainLoop {
   }
 
   /**
-   * Gives samples their wall time, in the ring as well: a successor must cut the same batches of them, whatever the clock
-   * says by then.
+   * Gives samples their wall time. A successor must cut the same batches of them, whatever the clock says by then: one
+   * number goes into the journal; where it takes more, the instants go back into the ring, whose lines the producer must fetch again then.
+   *
+   * @returns what was added to stamps in hub time, for the journal; 0 when a successor needs nothing
    */
-  #stamp(columns: SampleColumns): void {
+  #stamp(columns: SampleColumns): number {
     const { wall, ring } = this.#options
-    if (wall === undefined) return
+    if (wall === undefined) return 0
     wall.load()
-    if (wall.stamp(columns.takenAtUs, columns.count)) ring.restamp(columns)
+    const wallOffsetUs = wall.stamp(columns.takenAtUs, columns.count)
+    if (wallOffsetUs === undefined) ring.restamp(columns)
     this.#onStep('stamped')
+    return wallOffsetUs ?? 0
   }
 
   #settle(): void {

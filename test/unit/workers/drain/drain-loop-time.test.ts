@@ -10,11 +10,15 @@ const SAMPLES = 60
 /** Time between two samples of the bench. */
 const APART_US = 100
 
-function benchWith(takenAtUs = HUB_US) {
+/** @param knots of the mapping: with two, the samples of one chunk do not all move by the same */
+function benchWith(takenAtUs = HUB_US, knots = 1) {
   const wall = createWallMemory()
   const bench = new DrainBench({ wall, takenAtUs })
   const writer = new WallWriter(wall)
-  const setWall = (offsetUs: number) => writer.write([{ atUs: 0, offsetUs }])
+  const setWall = (offsetUs: number) => {
+    const slewed = { atUs: HUB_US + 3000, offsetUs: offsetUs + 1 }
+    writer.write([{ atUs: 0, offsetUs }, ...(knots === 2 ? [slewed] : [])])
+  }
   setWall(WALL_US)
   return { bench, writer, setWall }
 }
@@ -58,14 +62,19 @@ describe('the drain loop', () => {
     )
   })
 
-  it('keeps the instants of what it has sealed, whenever it ends and however the clock is set meanwhile', async () => {
+  for (const knots of [1, 2]) {
+    const title = `keeps the instants of what it has sealed, whenever it ends and however the clock is set (${knots} knots)`
+    it(title, () => staysAsSealed(knots))
+  }
+
+  async function staysAsSealed(knots: number) {
     const steps: string[] = []
-    const whole = benchWith().bench
+    const whole = benchWith(HUB_US, knots).bench
     whole.publish(SAMPLES)
     await whole.runWorker((step) => steps.push(step))
     assert.ok(steps.includes('stamped'))
     for (const [moment, name] of steps.entries()) {
-      const { bench, setWall } = benchWith()
+      const { bench, setWall } = benchWith(HUB_US, knots)
       bench.publish(SAMPLES)
       let left = moment
       const isKilled = await bench.runWorker((step) => {
@@ -90,7 +99,7 @@ describe('the drain loop', () => {
         )
       }
     }
-  })
+  }
 
   it('seals nothing while the clock is waited for, but when the ring is half full or it is told to stop', async () => {
     const { bench, writer } = benchWith()
