@@ -14,6 +14,7 @@ import type {
 } from '#core/protocol/drain-messages'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { systemClock } from '#core/time/clock'
+import { WallReader } from '#core/time/wall-memory'
 import type { BatchProducer } from '#core/transport/batch-stream'
 import type { RollBack } from './drain/append-window.js'
 import { DrainLoop } from './drain/drain-loop.js'
@@ -39,6 +40,7 @@ const send = (message: FromDrainWorker) => port.postMessage(message)
 const ring = new RingConsumer(data.ring)
 const journal = new SealJournal(data.journal)
 const catalogue = new SeriesCatalogue(journal.shards, data.series)
+const wall = data.wall === undefined ? undefined : new WallReader(data.wall)
 const latency = new LatencyRecorder()
 const newBreaker = () =>
   new CircuitBreaker({ failuresToOpen: FAILURES_TO_OPEN, backoff: BACKOFF, nowMs: systemClock.monotonicMs })
@@ -83,6 +85,7 @@ async function work(): Promise<void> {
       breaker,
       latency,
       clock: systemClock,
+      ...(wall !== undefined && { wall }),
       capacity: opener.capacity,
       ...data.batch,
       get maxAgeMs() {

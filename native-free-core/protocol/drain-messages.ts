@@ -12,6 +12,8 @@ export interface DrainWorkerData {
   ring: SharedArrayBuffer
   /** What the worker's successor must know, and what was counted, see `journal/seal-journal`. */
   journal: SharedArrayBuffer
+  /** Where hub time lies in wall time, see `time/wall-memory`; absent: stamps are wall time already. */
+  wall?: SharedArrayBuffer
   producer: string
   epoch: number
   /** All series known when the worker starts, indexed by series id. */

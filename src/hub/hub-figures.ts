@@ -3,6 +3,7 @@ import type { CloseReason } from '#core/policy/flush-policy'
 import type { PressureLevel } from '#core/policy/pressure'
 import type { SpillState } from '#core/policy/spill-valve'
 import type { SpoolFigures } from './spool/spool-watch.js'
+import type { ClockFigures } from './time/hub-clock.js'
 
 /** What the hub says of itself at one moment: the one source of REST bodies, metrics and the terminal's lines. */
 export interface HubFigures {
@@ -37,6 +38,7 @@ export interface HubFigures {
   breaker: BreakerState
   /** `undefined`: there is none, or it cannot be used. */
   spool: SpoolFigures | undefined
+  clock: ClockFigures
   /** What an operator should know, in words; `undefined` when all is well. */
   problem: string | undefined
   /** Input that gave no sample, by device and reason. */

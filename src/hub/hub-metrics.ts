@@ -10,6 +10,8 @@ import { createMetrics, type HistogramDefinition, type MetricDefinition } from '
 import { packageVersion } from '../host/program-options.js'
 import { busMetrics } from './buses/bus-metrics.js'
 import type { BusRegistry } from './buses/bus-registry.js'
+import type { ChannelFigures } from './channels/channel-counts.js'
+import { channelMetrics } from './channels/channel-metrics.js'
 import { DEVICE_STATES } from './devices/device-state.js'
 import { readingMetrics } from './devices/reading-metrics.js'
 import type { DrainSupervisor } from './drain/drain-supervisor.js'
@@ -17,11 +19,14 @@ import type { Gateway } from './gateway.js'
 import { type HubFigures, imbalanceOf } from './hub-figures.js'
 import type { SeriesRegistry } from './intake/series-registry.js'
 import { spoolMetrics } from './spool/spool-metrics.js'
+import { clockMetrics } from './time/clock-metrics.js'
 
 export interface HubMetricsContext {
   figures(): HubFigures
   gateway: Gateway
   buses: BusRegistry
+  /** Of the channels that have a pipeline. */
+  channels(): readonly ChannelFigures[]
   supervisor: DrainSupervisor
   registry: SeriesRegistry
   latency: LatencyRecorder
@@ -54,6 +59,8 @@ export function createHubMetrics(context: HubMetricsContext): HubMetrics {
     ...deviceMetrics(snapshot),
     ...readingMetrics(context.gateway),
     ...busMetrics(context.buses),
+    ...channelMetrics(() => context.channels()),
+    ...clockMetrics(() => figures.clock),
     ...ringMetrics(snapshot),
     ...batchMetrics(snapshot),
     ...sinkMetrics(snapshot),

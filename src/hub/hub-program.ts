@@ -17,6 +17,7 @@ import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
 import { BusRegistry } from './buses/bus-registry.js'
+import type { ChannelSink } from './channels/channel-sink.js'
 import type { HubOptions } from './config/hub-options.js'
 import type { DeviceTransition } from './devices/device.js'
 import { createDevice } from './devices/device-factory.js'
@@ -33,6 +34,8 @@ import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
 import { PressureWatch } from './pressure-watch.js'
 import { gravestBreaker, SpoolWatch } from './spool/spool-watch.js'
+import { HubClock } from './time/hub-clock.js'
+import { hostSyncProbe } from './time/sync-probe.js'
 
 /** Largest body of `POST /telemetry`: a thousand readings of the usual size. */
 const MAX_BODY_BYTES = 256 * 1024
@@ -51,6 +54,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #log: Logger
   readonly #latency = new LatencyRecorder()
   readonly #recentLatency = new RecentLatency(systemClock)
+  readonly #clock: HubClock
   readonly #supervisor: DrainSupervisor
   readonly #ladder: SheddingLadder
   readonly #pressure: PressureWatch | undefined
@@ -74,6 +78,12 @@ export class HubProgram implements Program<HubFigures> {
     this.#options = options
     this.#log = log
     const registry = new SeriesRegistry(options.maxSeries)
+    this.#clock = new HubClock({
+      ...options.time,
+      probe: hostSyncProbe(options.time.syncedFile),
+      isCrowded: () => this.#supervisor.rings.some(({ lane }) => lane.isCrowded),
+      log,
+    })
     this.#supervisor = new DrainSupervisor({
       hubId: options.id,
       workers: options.ring.workers,
@@ -83,6 +93,7 @@ export class HubProgram implements Program<HubFigures> {
       publish: publishOf(options),
       shards: options.store.shards,
       spool: options.spool,
+      wall: this.#clock.memory,
       registry,
       clock: systemClock,
       log,
@@ -109,17 +120,21 @@ export class HubProgram implements Program<HubFigures> {
       classes: this.#supervisor.classes,
       registry,
       ladder: this.#ladder,
+      stampOriginUs: this.#clock.stampOriginUs,
       onReject: (device, reason, detail) => {
         rejects.warn(`${device} ${reason}`, { device, reason, detail }, 'input gave no sample')
       },
     })
     this.#pushed = new PushedReadings(this.#intake)
+    const channels: ChannelSink[] = []
     const factory = {
       intake: this.#intake,
-      clock: systemClock,
+      clock: this.#clock.wallClock,
+      stampClock: this.#clock.stampClock,
       buses: this.#buses,
       overflow: options.overflow,
       everyMs: options.everyMs,
+      channels,
       onTransition: (transition: DeviceTransition) => this.#logTransition(transition),
       onReading: {
         onFault: (device: string, { fault, message }: Fault) =>
@@ -134,6 +149,7 @@ export class HubProgram implements Program<HubFigures> {
       figures: () => this.figures(),
       gateway: this.#gateway,
       buses: this.#buses,
+      channels: () => channels.flatMap((sink) => sink.figures()),
       supervisor: this.#supervisor,
       registry,
       latency: this.#latency,
@@ -150,7 +166,7 @@ export class HubProgram implements Program<HubFigures> {
     })
     addTelemetryRoute(this.#server, {
       readings: () => (this.#isStopping ? undefined : this.#pushed),
-      clock: systemClock,
+      clock: this.#clock.wallClock,
     })
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
   }
@@ -165,6 +181,7 @@ export class HubProgram implements Program<HubFigures> {
     const port = await listen(this.#server, this.#http)
     this.#url = `http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`
     for (const note of notes) this.#log.warn(note)
+    this.#clock.start()
     await this.#supervisor.start()
     this.#watch.start()
     this.#pressure?.start()
@@ -184,6 +201,7 @@ export class HubProgram implements Program<HubFigures> {
     await this.#gateway.stop(deadlineMs * DEVICES_STOP_SHARE)
     // A driver that did not end in time must not publish behind the last drain.
     this.#intake.close()
+    this.#clock.stop()
     await this.#supervisor.stop(Math.max(0, untilMs - performance.now()))
     this.#watch.look()
     this.#watch.stop()
@@ -228,6 +246,7 @@ export class HubProgram implements Program<HubFigures> {
       ),
       breaker: gravestBreaker(rings.map(({ status }) => status?.breaker)),
       spool: this.#spool?.figures(),
+      clock: this.#clock.figures(),
       problem: problem ?? this.#doctor.problem,
       rejected: [
         ...this.#intake.rejected(),

@@ -61,7 +61,7 @@ function spoolBody({ summary, samples, sizeBytes, limitBytes, oldestAtSeconds, t
   }
 }
 
-function statusBody(gateway: Gateway, { ledger, latest, batches, workers, breaker, spool }: HubFigures) {
+function statusBody(gateway: Gateway, { ledger, latest, batches, workers, breaker, spool, clock }: HubFigures) {
   return {
     state: gateway.state,
     latest_sample: latest ? { seq: latest.sequence, value: latest.value, unit: latest.unit } : null,
@@ -74,6 +74,13 @@ function statusBody(gateway: Gateway, { ledger, latest, batches, workers, breake
     },
     breaker,
     spool: spool && spoolBody(spool),
+    clock: {
+      summary: clock.summary,
+      synchronized: clock.synchronized,
+      steps: clock.steps,
+      offset_seconds: clock.offsetSeconds,
+      holding: clock.isHolding,
+    },
     devices: gateway.devices.map((device) => {
       const { name, state, reason, consecutiveFailures } = device.snapshot()
       const { figures } = device

@@ -21,6 +21,7 @@ import { driver as sim } from '../drivers/sim/driver.js'
 import { classesPerRing, ONE_FOR_ALL, type RingClasses, spillsAny } from '../intake/ring-classes.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
+import { type TimeOptions, timeOptions, timeSchema } from '../time/time-options.js'
 import { everyOf } from './bus-cadence.js'
 import { type PlacedDevice, placementProblems } from './bus-conflicts.js'
 import { type Buses, busesSchema, readBuses } from './bus-schemas.js'
@@ -74,6 +75,7 @@ const hubFields = {
     .strictObject({ amber: stepsSchema, red: stepsSchema, keep_one_in: integer(2, 10_000).default(10) })
     .prefault({}),
   max_series: integer(1, 2 ** 20).default(65_536),
+  time: timeSchema,
   http: httpSchema(8080),
   log: logSchema,
 }
@@ -126,6 +128,7 @@ export interface HubOptions {
   overflow: 'refuse-newest' | 'slow-driver'
   backpressure: SheddingOptions
   maxSeries: number
+  time: TimeOptions
   /** Between readings of a device that does not say. Milliseconds. */
   everyMs: number
   devices: Readonly<Record<string, DeviceConfig>>
@@ -195,6 +198,7 @@ function resolve(raw: RawOptions): HubOptions {
     overflow: raw.overflow,
     backpressure,
     maxSeries: raw.max_series,
+    time: timeOptions(raw.time),
     everyMs: raw.gateway.sampling_interval_ms,
     devices: devicesOf(raw.devices),
     http: raw.http,

@@ -27,6 +27,8 @@ export interface DrainSupervisorOptions {
   shards: number
   /** Absent: batches wait in the rings when the store takes none. Only for `mode: stream`. */
   spool?: SpoolSettings | undefined
+  /** See `DrainWorkerData.wall`. */
+  wall?: SharedArrayBuffer
   registry: SeriesRegistry
   clock: Clock
   log: Logger
@@ -75,7 +77,8 @@ export class DrainSupervisor implements Service {
       log.warn({ workers, wanted, classes: this.classes }, text)
     }
     this.rings = Array.from({ length: workers }, (_, index) => {
-      const worker = { producer: `${hubId}.r${index}`, epoch, publish, batch }
+      const wall = options.wall && { wall: options.wall }
+      const worker = { producer: `${hubId}.r${index}`, epoch, publish, batch, ...wall }
       const spool = laneSpool(this.#spool, options.spool, index, workers)
       const ways = { spawn, clock, log, rateLimited, onLatency, onFsync }
       return new RingDrain({ index, ring, shards, worker, spool, series, ...ways })

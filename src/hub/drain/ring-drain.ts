@@ -27,7 +27,7 @@ export interface RingDrainOptions {
   ring: { slots: number; rawBytes: number }
   /** Shards of the stream; 1 for a list. */
   shards: number
-  worker: Pick<DrainWorkerData, 'producer' | 'epoch' | 'publish' | 'batch'>
+  worker: Pick<DrainWorkerData, 'producer' | 'epoch' | 'publish' | 'batch' | 'wall'>
   spool: Omit<SpoolOptions, 'counts'> | undefined
   /** All series there are, indexed by id. */
   series: () => readonly SeriesDescriptor[]

@@ -1,15 +1,12 @@
 import type { Priority } from '#core/model/priority'
 import type { Quality } from '#core/model/quality'
+import { EARLIEST_WALL_US, isHubTime, LATEST_WALL_US } from '#core/time/hub-time'
 import type { SampleSink } from '../drivers/driver.js'
 import type { LatestSample } from './latest-sample.js'
 import { RejectCounts } from './reject-counts.js'
 import type { RingLane } from './ring-lane.js'
 import type { SeriesRegistry } from './series-registry.js'
 import type { SheddingLadder } from './shedding-ladder.js'
-
-/** 1990-01-01 and 2100-01-01: a clock that says otherwise was never set. */
-export const EARLIEST_US = Date.UTC(1990, 0) * 1000
-export const LATEST_US = Date.UTC(2100, 0) * 1000
 
 export type OverflowPolicy = 'refuse-newest' | 'slow-driver'
 
@@ -22,6 +19,8 @@ export interface DeviceIntakeOptions {
   registry: SeriesRegistry
   latest: LatestSample
   ladder: SheddingLadder
+  /** What the drivers' clock is ahead of hub time; absent: their stamps are wall time. Microseconds. */
+  stampOriginUs?: number | undefined
   /** Hears every rejection, for the log, which limits its rate. */
   onReject: (device: string, reason: string, detail: string | undefined) => void
 }
@@ -42,6 +41,7 @@ export class DeviceIntake implements SampleSink {
   readonly #latest: LatestSample
   readonly #ladder: SheddingLadder
   readonly #rejects = new RejectCounts()
+  readonly #stampOriginUs: number | undefined
   #sequence = 0
   #accepted = 0
   #dropped = 0
@@ -62,6 +62,7 @@ export class DeviceIntake implements SampleSink {
     this.#registry = options.registry
     this.#latest = options.latest
     this.#ladder = options.ladder
+    this.#stampOriginUs = options.stampOriginUs
     this.priority = options.priority
   }
 
@@ -113,8 +114,9 @@ export class DeviceIntake implements SampleSink {
     values: ArrayLike<number>,
     quality: Quality = 0,
     raw?: Uint8Array,
+    isRecorded = false,
   ): boolean {
-    return this.offer(takenAtUs, series, values, quality, this.priority, raw)
+    return this.offer(takenAtUs, series, values, quality, this.priority, raw, isRecorded)
   }
 
   /** As {@link reading}, with a priority of the reading's own. */
@@ -125,13 +127,17 @@ export class DeviceIntake implements SampleSink {
     quality: Quality,
     priority: Priority,
     raw?: Uint8Array,
+    isRecorded = false,
   ): boolean {
     const count = values.length
     if (this.#isClosed) {
       this.reject('hub_stopping', undefined, count)
       return true
     }
-    if (!(takenAtUs >= EARLIEST_US && takenAtUs < LATEST_US)) {
+    const origin = isRecorded ? undefined : this.#stampOriginUs
+    const stampUs = Math.round(origin === undefined ? takenAtUs : takenAtUs - origin)
+    const isPossible = takenAtUs >= EARLIEST_WALL_US && takenAtUs < LATEST_WALL_US
+    if (!isPossible || (origin !== undefined && !isHubTime(stampUs))) {
       this.reject('instant_out_of_range', String(takenAtUs), count)
       return true
     }
@@ -141,13 +147,12 @@ export class DeviceIntake implements SampleSink {
       const value = values[i]
       // Only finite numbers give 0.
       if (value - value !== 0 || !(series[i] < known))
-        return this.#offerGood(takenAtUs, series, values, quality, priority, raw)
+        return this.#offerGood(takenAtUs, series, values, quality, priority, raw, isRecorded)
     }
     if (count === 0) return true
     const sequence = this.#sequence
-    const atUs = Math.round(takenAtUs)
     const lane = this.#lanes[priority]
-    if (!lane.ring.tryPublishReading(atUs, series, values, sequence, quality, priority, raw)) {
+    if (!lane.ring.tryPublishReading(stampUs, series, values, sequence, quality, priority, raw)) {
       return this.#refuse(count, lane)
     }
     this.#sequence = (sequence + 1) >>> 0
@@ -172,7 +177,8 @@ export class DeviceIntake implements SampleSink {
     values: ArrayLike<number>,
     quality: Quality,
     priority: Priority,
-    raw?: Uint8Array,
+    raw: Uint8Array | undefined,
+    isRecorded: boolean,
   ): boolean {
     this.#goodSeries.length = 0
     this.#goodValues.length = 0
@@ -186,7 +192,7 @@ export class DeviceIntake implements SampleSink {
         this.#goodValues.push(values[i])
       }
     }
-    const isTaken = this.offer(takenAtUs, this.#goodSeries, this.#goodValues, quality, priority, raw)
+    const isTaken = this.offer(takenAtUs, this.#goodSeries, this.#goodValues, quality, priority, raw, isRecorded)
     // A reading that must be offered again is counted then.
     if (!isTaken) return false
     if (notFinite.length > 0) this.reject('value_not_finite', String(notFinite[0]), notFinite.length)

@@ -16,6 +16,7 @@ export interface IntakeOptions {
   classes: readonly RingClasses[]
   registry: SeriesRegistry
   ladder: SheddingLadder
+  stampOriginUs?: DeviceIntakeOptions['stampOriginUs']
   onReject: DeviceIntakeOptions['onReject']
 }
 
@@ -55,7 +56,7 @@ export class Intake {
   /** @throws TLM_INVARIANT_BROKEN there is one of that name */
   addDevice(name: string, { priority, overflow }: { priority: Priority; overflow: OverflowPolicy }): DeviceIntake {
     if (this.#devices.has(name)) throw new TelemetryError('TLM_INVARIANT_BROKEN', `Device ${name} is there already.`)
-    const { lanes, classes, registry, ladder, onReject } = this.#options
+    const { lanes, classes, registry, ladder, stampOriginUs, onReject } = this.#options
     // A device, or what a class has of it, belongs to one ring for good: its samples stay in order.
     const perGroup = lanes.length / classes.length
     const at = shardOf(name, perGroup)
@@ -69,6 +70,7 @@ export class Intake {
       registry,
       latest: this.#latest,
       ladder,
+      stampOriginUs,
       onReject,
     })
     this.#devices.set(name, device)

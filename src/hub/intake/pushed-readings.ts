@@ -1,6 +1,7 @@
 import type { ParsedReading } from '#core/codec/task-json'
 import type { Priority } from '#core/model/priority'
-import { type DeviceIntake, EARLIEST_US, LATEST_US } from './device-intake.js'
+import { EARLIEST_WALL_US, LATEST_WALL_US } from '#core/time/hub-time'
+import type { DeviceIntake } from './device-intake.js'
 import type { Intake } from './intake.js'
 import { RejectCounts } from './reject-counts.js'
 import type { RingLane } from './ring-lane.js'
@@ -61,7 +62,7 @@ export class PushedReadings {
     }
     let samples = 0
     for (const { reading, sink, series, values } of prepared) {
-      sink.offer(reading.takenAtUs, series, values, 0, priorityOf(reading, sink), reading.raw)
+      sink.offer(reading.takenAtUs, series, values, 0, priorityOf(reading, sink), reading.raw, true)
       samples += series.length
     }
     const lanes = new Set(prepared.map(({ reading, sink }) => sink.laneOf(priorityOf(reading, sink))))
@@ -71,7 +72,7 @@ export class PushedReadings {
   /** @returns what is wrong with the reading, naming the field, when something is */
   #prepare(reading: ParsedReading): Prepared | string {
     const { device, channels, takenAtUs } = reading
-    if (!(takenAtUs >= EARLIEST_US && takenAtUs < LATEST_US)) return 'timestamp: must lie from 1990 to 2099'
+    if (!(takenAtUs >= EARLIEST_WALL_US && takenAtUs < LATEST_WALL_US)) return 'timestamp: must lie from 1990 to 2099'
     const series: number[] = []
     for (const { channel, unit } of channels) {
       const id = this.#intake.registry.intern({ device, channel, unit })

@@ -19,6 +19,12 @@ export class RingLane {
     this.ring = ring
   }
 
+  /** Whether more than half of its slots, or of its raw bytes, are in use. */
+  get isCrowded(): boolean {
+    const { free, capacity, freeRawBytes, rawBytes } = this.ring
+    return free * 2 < capacity || freeRawBytes * 2 < rawBytes
+  }
+
   /**
    * Resolves when the ring has room for a reading of so many samples and for some more; never at once, so that one whose
    * raw bytes do not fit does not ask without end.

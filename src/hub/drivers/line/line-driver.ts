@@ -101,8 +101,10 @@ class LineDriver implements Driver {
       const text = this.#decode(line)
       if (text === undefined || !this.#parser.parse(text, 'serial line')) continue
       const raw = this.#options.keepRaw ? line.subarray(0, MAX_RAW_BYTES) : undefined
-      const takenAtUs = this.#parser.takenAtUs ?? readAtUs
-      if (!(await offerReading(this.#parser, takenAtUs, sink, signal, raw))) sink.reject('stopped_while_full')
+      const { takenAtUs } = this.#parser
+      const isRecorded = takenAtUs !== undefined
+      if (!(await offerReading(this.#parser, takenAtUs ?? readAtUs, sink, signal, isRecorded, raw)))
+        sink.reject('stopped_while_full')
     }
   }
 

@@ -53,7 +53,7 @@ describe('a hub that is killed with SIGKILL while Redis is away', async () => {
       sequences.length >= ledger.spooled,
       'what counted as spooled is there, though nothing was flushed to the disk',
     )
-    return atMs - stored.newestTakenAtUs / 1000
+    return atMs - stored.newestUs / 1000
   }
 
   it('loses what its ring alone had: no more than spool.batch_age_ms says', async () => {
