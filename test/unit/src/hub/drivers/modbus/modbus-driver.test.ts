@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { QUALITY } from '#core/model/quality'
 import { crc16Modbus } from '#src/hub/drivers/checksum/checksums'
 import { readFault } from '#src/hub/drivers/contract/fault'
 import type { AnswerLength, LinePort } from '#src/hub/drivers/contract/ports'
@@ -102,6 +103,14 @@ describe('a Modbus RTU device', () => {
       await assert.rejects(driver.acquire(port, wants, instantTools()), error)
     })
   }
+
+  it('marks a float that is no number as not measured', async () => {
+    const options = optionsOf(rtu, { registers: { a: { holding: 0, type: 'f32' }, b: { holding: 2, type: 'f32' } } })
+    const raw = withCrc('01 03 08 7fc00000 7f800000')
+    const decoded = rtu.decode(raw, rtu.calibration(new Uint8Array(0), options, readFault), options)
+    const { sentinel } = QUALITY
+    assert.deepEqual(decoded, [{ ageUs: 0, values: [Number.NaN, Number.NaN], quality: [sentinel, sentinel] }])
+  })
 
   it('makes a pause between requests, and none before the first', async () => {
     const options = optionsOf(rtu, { ...METER, pause_between_requests: '5ms' })
