@@ -140,7 +140,7 @@ async function ask(
     const stranger = search.stranger()
     const isMissing = ['timeout', 'short'].includes(faultOf(error))
     if (stranger === undefined || !isMissing) throw error
-    throw tools.fault('wrong_source', describe(request, stranger))
+    throw tools.fault(stranger.fault, describe(request, stranger.message))
   }
   const frame = search.frame(bytes)
   const flaw = framing.flaw(frame, unitId)

@@ -139,6 +139,25 @@ describe('a Modbus RTU device', () => {
     await assert.rejects(rtu.acquire(late, two(), instantTools()), faultLike('wrong_source', /earlier request/))
   })
 
+  it('passes over its own request when the transceiver hears itself', async () => {
+    // Address 0x0400: the request begins as the answer does.
+    const options = optionsOf(rtu, { registers: { a: { holding: 0x0400, type: 'u32' } } })
+    const echo = withCrc('01 03 0400 0002')
+    const answer = withCrc('01 03 04 0001 ffff')
+    for (const at of [options, two()]) {
+      const port = lineWith((request) => Uint8Array.of(...request, ...answer))
+      assert.deepEqual(Buffer.from(await rtu.acquire(port, at, instantTools())), Buffer.from(answer))
+    }
+    const noAnswer = faultLike('timeout', /no device answered/)
+    await assert.rejects(rtu.acquire(lineWith(echo), options, instantTools()), noAnswer)
+    const cut = lineWith(echo.subarray(0, 5))
+    await assert.rejects(rtu.acquire(cut, options, instantTools()), faultLike('short', /5 bytes/))
+    const damaged = Uint8Array.from(answer)
+    damaged[5] ^= 1
+    const spoilt = lineWith(Uint8Array.of(...echo, ...damaged))
+    await assert.rejects(rtu.acquire(spoilt, options, instantTools()), faultLike('crc', /CRC/))
+  })
+
   it('names a damaged answer, a cut one and none at all', async () => {
     const damaged = withCrc('01 03 04 0001 ffff')
     damaged[4] ^= 1
