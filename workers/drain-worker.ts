@@ -28,8 +28,6 @@ const PROGRESS_INTERVAL_MS = 1000
 /** A second and a half at most before a store that is back is noticed. */
 const BACKOFF = { baseMs: 50, maxMs: 1500 }
 const FAILURES_TO_OPEN = 3
-/** Batches for the spool may be larger, and so take several times less: nobody waits for them. */
-const SPOOLING_AGE_MS = 100
 /** A spool that must be opened and cannot is tried again after so long. */
 const SPOOL_RETRY_MS = 1000
 
@@ -47,6 +45,7 @@ const newBreaker = () =>
 const breaker = newBreaker()
 const stopped = new Signal()
 let isStopping = false
+let isHeld = data.isHeld
 let loop: DrainLoop | undefined
 let spooled: SpooledStore | undefined
 /** Why there is none. */
@@ -56,7 +55,10 @@ let opening: DrainStatus | undefined
 
 port.on('message', (message: ToDrainWorker) => {
   if (message.kind === 'series') catalogue.add(message.from, message.series)
-  else {
+  else if (message.kind === 'hold') {
+    isHeld = message.isHeld
+    spooled?.hold(isHeld)
+  } else {
     isStopping = true
     loop?.drainAndStop()
     stopped.raise()
@@ -85,7 +87,8 @@ async function work(): Promise<void> {
       ...data.batch,
       get maxAgeMs() {
         const { maxAgeMs } = data.batch
-        return spooled?.isSpooling ? Math.max(maxAgeMs, SPOOLING_AGE_MS) : maxAgeMs
+        // Batches for the spool may be larger, and so take several times less: nobody waits for them.
+        return spooled?.isSpooling ? Math.max(maxAgeMs, data.spool!.batchAgeMs) : maxAgeMs
       },
       onStoreChange: () => report(true),
       onRollBack,
@@ -111,6 +114,7 @@ async function openSpool(opener: OutletOpener): Promise<Outlet | undefined> {
   for (;;) {
     try {
       spooled = await openSpooled(data.spool, openStore)
+      spooled.hold(isHeld)
       spoolProblem = undefined
       return outletTo(spooled.store)
     } catch (error) {
@@ -134,6 +138,7 @@ function openSpooled(options: SpoolOptions, openStore: () => Promise<BatchProduc
     breaker: newBreaker(),
     latency,
     clock: systemClock,
+    isHeld,
     onChange: () => report(true),
     onRollBack,
     onRepair: (repair) => send({ kind: 'repaired', ...repair }),

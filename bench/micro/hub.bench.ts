@@ -4,6 +4,7 @@ import { createRing } from '#core/ring/layout'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { RingProducer } from '#core/ring/ring-producer'
 import { Intake } from '#src/hub/intake/intake'
+import { ONE_FOR_ALL } from '#src/hub/intake/ring-classes'
 import { RingLane } from '#src/hub/intake/ring-lane'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
 import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
@@ -34,7 +35,13 @@ function measure(channels: number, chunks: number) {
   const memory = createRing({ slots: 2 * CHUNK, rawBytes: 4096 })
   const registry = new SeriesRegistry(65_536)
   const lanes = [new RingLane(new RingProducer(memory))]
-  const intake = new Intake({ lanes, registry, ladder: new SheddingLadder(NO_SHEDDING), onReject: () => {} })
+  const intake = new Intake({
+    lanes,
+    classes: ONE_FOR_ALL,
+    registry,
+    ladder: new SheddingLadder(NO_SHEDDING),
+    onReject: () => {},
+  })
   const devices = Array.from({ length: DEVICES }, (_, n) =>
     intake.addDevice(`device-${n}`, { priority: 1, overflow: 'refuse-newest' }),
   )

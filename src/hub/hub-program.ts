@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import type { Registry } from 'prom-client'
 import { messageOf } from '#core/errors/telemetry-error'
 import { droppedOf } from '#core/journal/spool-counts'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
 import { RecentLatency } from '#core/observe/recent-latency'
+import { type PressureLevel, SlowFall } from '#core/policy/pressure'
+import { SPILL_STATES } from '#core/policy/spill-valve'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
 import type { Role } from '#core/transport/redis/doctor/rights'
@@ -21,9 +22,10 @@ import { createDevice } from './devices/device-factory.js'
 import { DrainSupervisor } from './drain/drain-supervisor.js'
 import { Gateway } from './gateway.js'
 import type { HubFigures, HubLedger } from './hub-figures.js'
-import { createHubMetrics } from './hub-metrics.js'
+import { createHubMetrics, type HubMetrics } from './hub-metrics.js'
 import { Intake } from './intake/intake.js'
 import { PushedReadings } from './intake/pushed-readings.js'
+import { isSpilled } from './intake/ring-classes.js'
 import { SeriesRegistry } from './intake/series-registry.js'
 import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
@@ -36,6 +38,8 @@ const MAX_BODY_BYTES = 256 * 1024
 const DEVICES_STOP_SHARE = 0.25
 /** Kept for closing the server and ending the process. */
 const CLOSE_RESERVE_MS = 300
+/** The level must have been lower for so long before batches that are held back are sent. */
+const SPILL_FALL_MS = 3000
 /** Where metrics and figures list what came over REST. */
 const PUSHED = 'POST /telemetry'
 
@@ -51,7 +55,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #intake: Intake
   readonly #pushed: PushedReadings
   readonly #gateway: Gateway
-  readonly #metrics: Registry
+  readonly #metrics: HubMetrics
   readonly #http: HttpServerOptions
   readonly #server: FastifyInstance
   readonly #watch: LedgerWatch
@@ -70,6 +74,7 @@ export class HubProgram implements Program<HubFigures> {
     this.#supervisor = new DrainSupervisor({
       hubId: options.id,
       workers: options.ring.workers,
+      classes: options.ring.classes,
       ring: options.ring,
       batch: options.batch,
       publish: publishOf(options),
@@ -84,7 +89,12 @@ export class HubProgram implements Program<HubFigures> {
     this.#ladder = new SheddingLadder(options.backpressure)
     // A list has no processor of ours behind it.
     if (options.publish.mode === 'stream') {
-      this.#pressure = new PressureWatch(streamLocator(options.store), this.#ladder, log)
+      const spill = new SlowFall(SPILL_FALL_MS, systemClock.monotonicMs)
+      const onLook = (level: PressureLevel) => {
+        const held = spill.update(level)
+        this.#supervisor.hold((classes) => isSpilled(options.backpressure, held, classes))
+      }
+      this.#pressure = new PressureWatch(streamLocator(options.store), this.#ladder, onLook, log)
     }
     if (options.spool !== undefined && this.#supervisor.hasSpool) {
       const counts = () => this.#supervisor.totals().spool
@@ -93,6 +103,7 @@ export class HubProgram implements Program<HubFigures> {
     const rejects = new RateLimitedLog(log, systemClock)
     this.#intake = new Intake({
       lanes: this.#supervisor.rings.map(({ lane }) => lane),
+      classes: this.#supervisor.classes,
       registry,
       ladder: this.#ladder,
       onReject: (device, reason, detail) => {
@@ -109,13 +120,14 @@ export class HubProgram implements Program<HubFigures> {
     }
     const devices = Object.entries(options.devices).map(([name, config]) => createDevice(name, config, factory))
     this.#gateway = new Gateway(devices)
+    this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
     this.#metrics = createHubMetrics({
       figures: () => this.figures(),
       gateway: this.#gateway,
       supervisor: this.#supervisor,
       registry,
       latency: this.#latency,
-      spool: this.#spool && { figures: this.#spool.figures.bind(this.#spool), fsync: this.#fsync },
+      fsync: this.#fsync,
       sink: sinkName(options),
       startedAtSeconds: Math.round(performance.timeOrigin / 1000),
     })
@@ -131,7 +143,6 @@ export class HubProgram implements Program<HubFigures> {
       clock: systemClock,
     })
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
-    this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
   }
 
   get url(): string {
@@ -189,12 +200,22 @@ export class HubProgram implements Program<HubFigures> {
         retried: sum(({ batchesRetried }) => batchesRetried),
         inFlight: sum(({ batchesInFlight }) => batchesInFlight),
         bytes: totals.bytesStored,
+        closedBy: {
+          samples: totals.closedBySamples,
+          bytes: totals.closedByBytes,
+          age: totals.closedByAge,
+          stop: totals.closedByStop,
+        },
         meanLatencyMs: this.#latency.meanUs / 1000,
       },
       workers: rings.length,
       workerRestarts: sum(({ restarts }) => restarts),
       isStoreUp,
       pressure: this.#ladder.level,
+      spill: countsOf(
+        SPILL_STATES,
+        rings.map(({ status }) => status?.spill),
+      ),
       breaker: gravestBreaker(rings.map(({ status }) => status?.breaker)),
       spool: this.#spool?.figures(),
       problem: problem ?? this.#doctor.problem,
@@ -252,6 +273,12 @@ function publishOf({ store, publish }: HubOptions): StreamPublish | ListPublish 
   return publish.mode === 'list' && store.kind === 'redis'
     ? { mode: 'list', redis: store.redis, taskType: publish.taskType }
     : { mode: 'stream', locator: streamLocator(store) }
+}
+
+/** How often each of the names is among the values. */
+function countsOf<Name extends string>(names: readonly Name[], values: readonly (Name | undefined)[]) {
+  const counts = names.map((name) => [name, values.filter((value) => value === name).length])
+  return Object.fromEntries(counts) as Record<Name, number>
 }
 
 function sinkName({ store, publish }: HubOptions): string {

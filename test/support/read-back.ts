@@ -5,6 +5,8 @@ export interface StoredSeries {
   /** By `device/channel`: sequences in the order in which the store gives them. */
   sequences: Map<string, number[]>
   samples: number
+  /** Of the newest reading. */
+  newestTakenAtUs: number
   batches: number
 }
 
@@ -13,7 +15,7 @@ export async function readBack({ moduleUrl, options }: StreamLocator): Promise<S
   const { openBatchStream } = (await import(moduleUrl)) as StreamModule
   const stream = await openBatchStream(options, `read-back-${process.pid}-${performance.now()}`)
   const decoder = new BatchDecoder()
-  const stored: StoredSeries = { sequences: new Map(), samples: 0, batches: 0 }
+  const stored: StoredSeries = { sequences: new Map(), samples: 0, newestTakenAtUs: 0, batches: 0 }
   try {
     for (let shard = 0; shard < stream.shards; shard++) {
       const owned = await stream.own(shard, 30_000)
@@ -25,6 +27,7 @@ export async function readBack({ moduleUrl, options }: StreamLocator): Promise<S
           const batch = decoder.decode(entry.body)
           stored.batches++
           stored.samples += batch.count
+          stored.newestTakenAtUs = Math.max(stored.newestTakenAtUs, batch.takenAtUs[batch.count - 1])
           for (let row = 0; row < batch.count; row++) {
             const { device, channel } = batch.series[batch.seriesIndex[row]]
             const key = `${device}/${channel}`

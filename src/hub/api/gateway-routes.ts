@@ -1,13 +1,13 @@
 /** The original's REST paths and bodies, key for key; the figures in them are real here. */
 import type { FastifyInstance } from 'fastify'
-import type { Registry } from 'prom-client'
 import type { Gateway } from '../gateway.js'
 import type { HubFigures } from '../hub-figures.js'
+import type { HubMetrics } from '../hub-metrics.js'
 import type { SpoolFigures } from '../spool/spool-watch.js'
 
 export interface GatewayRoutesContext {
   gateway: Gateway
-  metrics: Registry
+  metrics: HubMetrics
   figures(): HubFigures
 }
 
@@ -23,7 +23,7 @@ export function addGatewayRoutes(server: FastifyInstance, { gateway, metrics, fi
 
   server.get('/metrics', async (request, reply) => {
     if (request.headers.accept?.includes('application/json')) return metricsBody(figures())
-    return reply.type(metrics.contentType).send(await metrics.metrics())
+    return reply.type(metrics.contentType).send(await metrics.render())
   })
 
   server.post('/start', async () => {

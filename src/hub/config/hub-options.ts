@@ -18,6 +18,7 @@ import {
   storeSchema,
 } from '../../host/store-options.js'
 import { driver as sim } from '../drivers/sim/driver.js'
+import { classesPerRing, ONE_FOR_ALL, type RingClasses, spillsAny } from '../intake/ring-classes.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
 import { type Drivers, loadDrivers } from './driver-catalogue.js'
@@ -102,7 +103,8 @@ export interface HubOptions {
   id: string
   store: Store
   publish: { mode: 'stream' } | { mode: 'list'; taskType: string }
-  ring: { slots: number; rawBytes: number; workers: number }
+  /** Each of `classes` has as many rings as there are workers. */
+  ring: { slots: number; rawBytes: number; workers: number; classes: readonly RingClasses[] }
   batch: { maxSamples: number; maxBytes: number; maxAgeMs: number; maxInFlight: number }
   /** Absent: without. Only batches to Redis are spooled: the embedded store is on this disk itself. */
   spool: SpoolSettings | undefined
@@ -154,11 +156,20 @@ function resolve(raw: RawOptions): HubOptions {
   const isList = raw.redis.mode === 'list' && store.kind === 'redis'
   if (raw.redis.mode === 'list' && !isList) notes.push('redis.mode list needs Redis: batches go to the embedded store')
   const hasSpool = store.kind === 'redis' && !isList && raw.gateway.local_storage && raw.spool.enabled
+  const { keep_one_in: keepOneIn, ...steps } = raw.backpressure
+  const backpressure = { ...steps, keepOneIn }
+  if (spillsAny(backpressure) && !hasSpool)
+    notes.push('backpressure: spill needs the spool before Redis: it means pass')
   return {
     id: raw.gateway.id ?? hostname().slice(0, 64),
     store,
     publish: isList ? { mode: 'list', taskType: raw.gateway.task_type } : { mode: 'stream' },
-    ring: { slots: slotsOf(raw), rawBytes: raw.ring.raw_bytes, workers: raw.ring.workers },
+    ring: {
+      slots: slotsOf(raw),
+      rawBytes: raw.ring.raw_bytes,
+      workers: raw.ring.workers,
+      classes: hasSpool ? classesPerRing(backpressure) : ONE_FOR_ALL,
+    },
     batch: {
       maxSamples: raw.batch.max_samples,
       maxBytes: raw.batch.max_bytes,
@@ -167,11 +178,7 @@ function resolve(raw: RawOptions): HubOptions {
     },
     spool: hasSpool ? spoolSettings(raw.spool, raw.store.directory) : undefined,
     overflow: raw.overflow,
-    backpressure: {
-      amber: raw.backpressure.amber,
-      red: raw.backpressure.red,
-      keepOneIn: raw.backpressure.keep_one_in,
-    },
+    backpressure,
     maxSeries: raw.max_series,
     everyMs: raw.gateway.sampling_interval_ms,
     devices: devicesOf(raw.devices),

@@ -17,7 +17,8 @@ export interface DeviceIntakeOptions {
   name: string
   priority: Priority
   overflow: OverflowPolicy
-  lane: RingLane
+  /** By priority of the reading. */
+  lanes: readonly RingLane[]
   registry: SeriesRegistry
   latest: LatestSample
   ladder: SheddingLadder
@@ -26,7 +27,7 @@ export interface DeviceIntakeOptions {
 }
 
 /**
- * What one device hands in: checked, numbered, counted and published into the device's ring. Readings are numbered
+ * What one device hands in: checked, numbered, counted and published into the device's rings. Readings are numbered
  * from 0 over the life of the hub, whether or not the ring had room: a number that is missing downstream was dropped.
  *
  * Thread: the hub's main thread.
@@ -36,7 +37,7 @@ export class DeviceIntake implements SampleSink {
   /** Of readings that have none of their own. */
   readonly priority: Priority
   readonly #options: DeviceIntakeOptions
-  readonly #lane: RingLane
+  readonly #lanes: readonly RingLane[]
   readonly #registry: SeriesRegistry
   readonly #latest: LatestSample
   readonly #ladder: SheddingLadder
@@ -47,6 +48,7 @@ export class DeviceIntake implements SampleSink {
   #thinned = 0
   #refusedByClass = 0
   #refusedSamples = 1
+  #refusedLane: RingLane
   #isClosed = false
   /** Reused for readings with values that are refused. */
   #goodSeries: number[] = []
@@ -55,7 +57,8 @@ export class DeviceIntake implements SampleSink {
   constructor(options: DeviceIntakeOptions) {
     this.name = options.name
     this.#options = options
-    this.#lane = options.lane
+    this.#lanes = options.lanes
+    this.#refusedLane = options.lanes[options.priority]
     this.#registry = options.registry
     this.#latest = options.latest
     this.#ladder = options.ladder
@@ -92,9 +95,9 @@ export class DeviceIntake implements SampleSink {
     this.#isClosed = true
   }
 
-  /** The device's ring. */
-  get lane(): RingLane {
-    return this.#lane
+  /** The ring for readings of the priority. */
+  laneOf(priority: Priority): RingLane {
+    return this.#lanes[priority]
   }
 
   series(channel: string, unit: string): number | undefined {
@@ -143,8 +146,9 @@ export class DeviceIntake implements SampleSink {
     if (count === 0) return true
     const sequence = this.#sequence
     const atUs = Math.round(takenAtUs)
-    if (!this.#lane.ring.tryPublishReading(atUs, series, values, sequence, quality, priority, raw)) {
-      return this.#refuse(count)
+    const lane = this.#lanes[priority]
+    if (!lane.ring.tryPublishReading(atUs, series, values, sequence, quality, priority, raw)) {
+      return this.#refuse(count, lane)
     }
     this.#sequence = (sequence + 1) >>> 0
     this.#accepted += count
@@ -153,7 +157,7 @@ export class DeviceIntake implements SampleSink {
   }
 
   room(): Promise<void> {
-    return this.#lane.room(this.#refusedSamples)
+    return this.#refusedLane.room(this.#refusedSamples)
   }
 
   reject(reason: string, detail?: string, count = 1): void {
@@ -193,6 +197,7 @@ export class DeviceIntake implements SampleSink {
   #shed(count: number, priority: Priority): boolean {
     const isThinned = this.#ladder.step(priority) === 'thin'
     this.#refusedSamples = count
+    this.#refusedLane = this.#lanes[priority]
     // A driver that can wait loses nothing by a class that is refused for a time.
     if (!isThinned && this.#options.overflow === 'slow-driver') return false
     this.#sequence = (this.#sequence + 1) >>> 0
@@ -202,8 +207,9 @@ export class DeviceIntake implements SampleSink {
     return true
   }
 
-  #refuse(count: number): boolean {
+  #refuse(count: number, lane: RingLane): boolean {
     this.#refusedSamples = count
+    this.#refusedLane = lane
     if (this.#options.overflow === 'slow-driver') return false
     this.#sequence = (this.#sequence + 1) >>> 0
     this.#accepted += count

@@ -5,7 +5,7 @@ import { driver } from '#src/hub/drivers/command-sensor/driver'
 import { VirtualCommandSensor } from '#src/hub/drivers/command-sensor/virtual-command-sensor'
 import { isFault } from '#src/hub/drivers/contract/decoded'
 import { LineFramer } from '#src/hub/drivers/framing/line-framer'
-import { optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
 import { cutAt, cuts, framesOf } from '#test/support/frames'
 
 const MAX_LINE_BYTES = 6

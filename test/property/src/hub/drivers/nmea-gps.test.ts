@@ -5,7 +5,7 @@ import { isFault } from '#src/hub/drivers/contract/decoded'
 import { driver } from '#src/hub/drivers/nmea-gps/driver'
 import { writeSentence } from '#src/hub/drivers/nmea-gps/sentence'
 import { MAX_SENTENCE_BYTES } from '#src/hub/drivers/nmea-gps/sentence-framer'
-import { optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
 import { cutAt, cuts, framesOf } from '#test/support/frames'
 
 const OPTIONS = optionsOf(driver)

@@ -6,6 +6,7 @@ import { RingConsumer } from '#core/ring/ring-consumer'
 import { RingProducer } from '#core/ring/ring-producer'
 import type { OverflowPolicy } from '#src/hub/intake/device-intake'
 import { Intake } from '#src/hub/intake/intake'
+import { ONE_FOR_ALL } from '#src/hub/intake/ring-classes'
 import { RingLane } from '#src/hub/intake/ring-lane'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
 import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
@@ -23,6 +24,7 @@ function intakeWith({
   const told: string[] = []
   const intake = new Intake({
     lanes: [new RingLane(new RingProducer(memory))],
+    classes: ONE_FOR_ALL,
     registry,
     ladder,
     onReject: (device, reason, detail) => told.push(`${device} ${reason} ${detail}`),

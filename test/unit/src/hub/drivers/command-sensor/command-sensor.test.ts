@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { CommandDevice } from '#src/hub/drivers/command-sensor/command-device'
 import { driver } from '#src/hub/drivers/command-sensor/driver'
 import { type DecodedReading, isFault } from '#src/hub/drivers/contract/decoded'
-import { optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
 import { framesOf } from '#test/support/frames'
 
 /** The virtual device on a line whose clock the test turns. */

@@ -8,7 +8,8 @@ import type { VirtualLineDevice } from '#src/hub/drivers/contract/virtual-device
 import { RTU_FRAMING } from '#src/hub/drivers/modbus/rtu-framing'
 import { driver as rtu } from '#src/hub/drivers/modbus-rtu/driver'
 import { driver as tcp } from '#src/hub/drivers/modbus-tcp/driver'
-import { faultLike, instantTools, optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
+import { faultLike, instantTools } from '#test/support/instant-tools'
 import { linePort } from '#test/support/virtual-ports'
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))

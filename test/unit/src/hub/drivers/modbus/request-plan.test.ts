@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { documentPlace } from '#src/hub/drivers/modbus/register-map'
 import { planRequests } from '#src/hub/drivers/modbus/request-plan'
 import { driver } from '#src/hub/drivers/modbus-rtu/driver'
-import { optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
 
 function plan(registers: object, limits: object = {}): string[] {
   const options = optionsOf(driver, { registers, ...limits })

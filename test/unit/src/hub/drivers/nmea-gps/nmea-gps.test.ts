@@ -6,7 +6,7 @@ import type { Fault } from '#src/hub/drivers/contract/fault'
 import { driver } from '#src/hub/drivers/nmea-gps/driver'
 import { GPS_CHANNELS, type GpsChannel } from '#src/hub/drivers/nmea-gps/gps-channels'
 import { writeSentence } from '#src/hub/drivers/nmea-gps/sentence'
-import { optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
 import { framesOf } from '#test/support/frames'
 
 const OPTIONS = optionsOf(driver, { utc_time: true })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LinePattern, patternCost } from '#src/hub/drivers/text/line-pattern'
-import { faultLike } from '#test/support/driver-options'
+import { faultLike } from '#test/support/instant-tools'
 
 test('named groups are fields, by whichever way the line is matched', () => {
   const cheap = new LinePattern('T=(?<temp>[-\\d.]+) H=(?<hum>[\\d.]+)')
