@@ -132,7 +132,9 @@ function deviceMetrics({ gateway, figures, registry }: HubMetricsContext): Defin
       labels: ['device'],
       read: () =>
         gateway.devices.map((device) => {
-          const isUp = device.state === 'Measuring' && device.figures?.fault === undefined
+          const { figures } = device
+          const hasRead = figures === undefined || (figures.fault === undefined && figures.lastSuccessUs !== undefined)
+          const isUp = device.state === 'Measuring' && hasRead
           return { labels: { device: device.snapshot().name }, value: Number(isUp) }
         }),
     },

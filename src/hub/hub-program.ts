@@ -61,6 +61,8 @@ export class HubProgram implements Program<HubFigures> {
   readonly #intake: Intake
   readonly #pushed: PushedReadings
   readonly #buses = new BusRegistry()
+  /** Of each device's last transition that was logged. */
+  readonly #reasons = new Map<string, string>()
   readonly #gateway: Gateway
   readonly #metrics: HubMetrics
   readonly #http: HttpServerOptions
@@ -287,7 +289,10 @@ export class HubProgram implements Program<HubFigures> {
     this.#recentLatency.add(encoded)
   }
 
+  /** A try that fails as the one before says nothing new. */
   #logTransition({ device, from, to, event, reason }: DeviceTransition): void {
+    if (from === to && this.#reasons.get(device) === reason) return
+    this.#reasons.set(device, reason)
     const isTrouble = to === 'Error' || to === 'SafeState'
     this.#log[isTrouble ? 'warn' : 'info']({ device, from, to, event, reason }, `device ${device}: ${to}`)
   }

@@ -61,8 +61,13 @@ export interface DriverContext {
  * The device's state machine calls one at a time.
  */
 export interface Driver {
-  /** Takes the bus. @throws TLM_BUS_UNAVAILABLE, TLM_PACKAGE_MISSING */
-  open(): Promise<void>
+  /**
+   * Takes the bus, and makes sure of the device where it can be asked.
+   *
+   * @param signal aborts when the device is being stopped: a long open may end early then, in any way
+   * @throws TLM_BUS_UNAVAILABLE, TLM_PACKAGE_MISSING
+   */
+  open(signal?: AbortSignal): Promise<void>
   /**
    * Measures until `signal` aborts (resolves `'stopped'`) or the source has no more to give (`'ended'`).
    *
