@@ -17,8 +17,8 @@ export class ChannelDriver implements Driver {
     this.#channels = channels
   }
 
-  async open(): Promise<void> {
-    await this.#inner.open()
+  async open(signal?: AbortSignal): Promise<void> {
+    await this.#inner.open(signal)
     this.#channels.restart()
   }
 

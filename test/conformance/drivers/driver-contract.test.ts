@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { builtInDrivers, loadDrivers } from '#src/hub/config/driver-catalogue'
+import { repositoryFile } from '#test/support/repository'
 import { exampleStreamDriver } from './example-stream-driver.js'
 import { manifestCases } from './manifest-cases.js'
 import { polledCases } from './polled-cases.js'
 import { streamCases } from './stream-cases.js'
 
-const drivers = await loadDrivers(builtInDrivers())
+/** The one that the documentation shows, in a file of its own. */
+const example = await loadDrivers(['./docs/examples/lm75.mjs'], repositoryFile('hub.yaml'))
+
+const drivers = new Map(await loadDrivers(builtInDrivers()))
+for (const driver of example.values()) drivers.set('lm75', driver)
 
 test('every folder of the catalogue loads', () => {
   const problems = [...drivers].flatMap(([name, driver]) => ('problem' in driver ? [`${name}: ${driver.problem}`] : []))
