@@ -39,6 +39,9 @@ export async function runStorm(options: StormOptions, say: (line: string) => voi
       ...(hasRested ? [] : [`not at rest ${Math.round(restMs)} ms after the load`]),
       ...(uncalledFor > 0 ? [`${uncalledFor} processors ended by themselves`] : []),
       ...(isHubDurable && inMemory > 0 ? [`${inMemory} lost with a killed hub`] : []),
+      ...stage.hubs.ends.flatMap(({ hub, disorder }) =>
+        disorder === undefined ? [] : [`hub ${hub} ended with ${disorder}`],
+      ),
       ...problemsOf(verdict),
     ]
     const fenced = traces.filter((line) => line.startsWith('fenced')).length

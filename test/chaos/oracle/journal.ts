@@ -29,6 +29,8 @@ export interface HubEnd {
   /** Its last ledger as it gave it, for the report. */
   ledger?: Readonly<Record<string, unknown>>
   imbalance: number
+  /** It was asked to stop and did not end as it should: its exit code and the end of its log. */
+  disorder?: string
 }
 
 /** What was offered to the hub, kept outside of everything that is tested. */

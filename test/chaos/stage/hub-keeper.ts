@@ -13,6 +13,8 @@ export interface RunningHub {
 /** What hubs with and without a spool on disk say of samples that outlive them. */
 type EndLedger = Partial<HubFigures['ledger'] & { spooled: number; recovered: number }>
 
+/** Of a hub that did not end as it should, so much of its log is kept. Characters. */
+const LOG_END = 4000
 /** Patience for a start on a busy machine. */
 const START_MS = 60_000
 
@@ -70,6 +72,16 @@ export class HubKeeper {
     const { delivered = 0, droppedBy = {}, spooled = 0, recovered = 0 }: EndLedger = figures?.ledger ?? {}
     const imbalance = figures === undefined ? 0 : imbalanceOf(figures.ledger)
     const outlives = delivered + spooled - recovered
-    this.ends.push({ hub: this.#number, endedBy, outlives, droppedBy, imbalance, ledger: { ...figures?.ledger } })
+    const exitCode = await program.ended()
+    const isOrderly = endedBy === 'kill' || exitCode === 0
+    this.ends.push({
+      hub: this.#number,
+      endedBy,
+      outlives,
+      droppedBy,
+      imbalance,
+      ledger: { ...figures?.ledger },
+      ...(!isOrderly && { disorder: `exit code ${exitCode}: ${program.output.slice(-LOG_END)}` }),
+    })
   }
 }
