@@ -73,6 +73,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #doctor: StoreDoctor
   readonly #startedMs = performance.now()
   #url = ''
+  readonly #ending = new AbortController()
   #isStopping = false
 
   /** @throws TLM_OPTIONS_INVALID a driver refuses its options */
@@ -168,6 +169,7 @@ export class HubProgram implements Program<HubFigures> {
     })
     addTelemetryRoute(this.#server, {
       readings: () => (this.#isStopping ? undefined : this.#pushed),
+      ending: this.#ending.signal,
       clock: this.#clock.wallClock,
     })
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
@@ -205,6 +207,8 @@ export class HubProgram implements Program<HubFigures> {
     this.#intake.close()
     this.#clock.stop()
     await this.#supervisor.stop(Math.max(0, untilMs - performance.now()))
+    // Whoever waits for what could not be stored is told now, or the server would wait for them.
+    this.#ending.abort()
     this.#watch.look()
     this.#watch.stop()
     await quiet

@@ -15,6 +15,8 @@ const MAX_WAIT_MS = 30_000
 export interface TelemetryRouteContext {
   /** `undefined` once the hub is stopping. */
   readings(): PushedReadings | undefined
+  /** Aborts when the hub has stored all that it could before it ends: nobody waits any longer. */
+  ending: AbortSignal
   clock: Clock
 }
 
@@ -27,7 +29,7 @@ export function addTelemetryRoute(server: FastifyInstance, context: TelemetryRou
   })
 }
 
-function addRoute(server: FastifyInstance, { readings, clock }: TelemetryRouteContext): void {
+function addRoute(server: FastifyInstance, { readings, ending, clock }: TelemetryRouteContext): void {
   server.post('/telemetry', async (request, reply) => {
     const sink = readings()
     if (sink === undefined) return unavailable(reply, 'The hub is stopping.')
@@ -50,7 +52,7 @@ function addRoute(server: FastifyInstance, { readings, clock }: TelemetryRouteCo
     switch (outcome.kind) {
       case 'taken': {
         const waitMs = preferredWaitMs(request.headers.prefer)
-        const isStored = waitMs > 0 && (await outcome.stored(AbortSignal.timeout(waitMs)))
+        const isStored = waitMs > 0 && (await outcome.stored(AbortSignal.any([AbortSignal.timeout(waitMs), ending])))
         const message = isStored ? 'Telemetry stored' : 'Telemetry received'
         return reply.code(isStored ? 200 : 202).send({ ok: true, message, accepted: outcome.samples })
       }

@@ -210,7 +210,14 @@ describe('REST of the hub', () => {
     const { hub, call } = await hubWith(`spool: { enabled: false }\nredis: { host: 127.0.0.1, port: 1 }\n${NO_SAMPLES}`)
     const { status, body } = await call('POST', '/telemetry', { device_id: 'd', temperature: 1 }, { prefer: 'wait=1' })
     assert.deepEqual([status, body.message], [202, 'Telemetry received'])
-    await hub.kill()
+
+    const asked = { method: 'POST', headers: { prefer: 'wait=30' }, body: '{"device_id":"d","temperature":2}' }
+    const waiting = fetch(`${await hub.ready()}/telemetry`, asked)
+    await hub.reaches('the second is in the ring', ({ ledger }) => ledger.accepted === 2)
+    const { ledger } = await hub.stop()
+    assert.equal(await hub.ended(), 0, 'the hub ends in time, whoever waits')
+    assert.equal((await waiting).status, 202)
+    assert.equal(ledger.droppedBy.shutdown, 2)
   })
 
   it('refuses readings it cannot read, naming what is wrong, and takes none of their list', async () => {
