@@ -6,7 +6,6 @@ import { LatencyRecorder } from '#core/observe/latency-recorder'
 import { RecentLatency } from '#core/observe/recent-latency'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
-import type { Role } from '#core/transport/redis/doctor/rights'
 import { createHttpServer, type HttpServerOptions, listen } from '../host/http-server.js'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
@@ -29,6 +28,7 @@ import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
 import { PressureWatch } from './pressure-watch.js'
 import { gravestBreaker, SpoolWatch } from './spool/spool-watch.js'
+import { rolesOf } from './store-roles.js'
 
 /** Largest body of `POST /telemetry`: a thousand readings of the usual size. */
 const MAX_BODY_BYTES = 256 * 1024
@@ -241,11 +241,6 @@ export class HubProgram implements Program<HubFigures> {
     const isTrouble = to === 'Error' || to === 'SafeState'
     this.#log[isTrouble ? 'warn' : 'info']({ device, from, to, event, reason }, `device ${device}: ${to}`)
   }
-}
-
-/** What the hub does with a queue; in list mode it only pushes. */
-export function rolesOf({ publish }: HubOptions): Role[] {
-  return publish.mode === 'list' ? [] : ['producer']
 }
 
 function publishOf({ store, publish }: HubOptions): StreamPublish | ListPublish {
