@@ -14,10 +14,12 @@ import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
+import { BusRegistry } from './buses/bus-registry.js'
 import type { HubOptions } from './config/hub-options.js'
 import type { DeviceTransition } from './devices/device.js'
 import { createDevice } from './devices/device-factory.js'
 import { DrainSupervisor } from './drain/drain-supervisor.js'
+import type { Fault } from './drivers/contract/fault.js'
 import { Gateway } from './gateway.js'
 import type { HubFigures, HubLedger } from './hub-figures.js'
 import { createHubMetrics } from './hub-metrics.js'
@@ -50,6 +52,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #pressure: PressureWatch | undefined
   readonly #intake: Intake
   readonly #pushed: PushedReadings
+  readonly #buses = new BusRegistry()
   readonly #gateway: Gateway
   readonly #metrics: Registry
   readonly #http: HttpServerOptions
@@ -103,15 +106,22 @@ export class HubProgram implements Program<HubFigures> {
     const factory = {
       intake: this.#intake,
       clock: systemClock,
+      buses: this.#buses,
       overflow: options.overflow,
       everyMs: options.everyMs,
       onTransition: (transition: DeviceTransition) => this.#logTransition(transition),
+      onReading: {
+        onFault: (device: string, { fault, message }: Fault) =>
+          rejects.warn(`${device} ${fault}`, { device, fault }, `device ${device}: ${message}`),
+        onWell: (device: string, { fault }: Fault) => log.info({ device, fault }, `device ${device} reads again`),
+      },
     }
     const devices = Object.entries(options.devices).map(([name, config]) => createDevice(name, config, factory))
     this.#gateway = new Gateway(devices)
     this.#metrics = createHubMetrics({
       figures: () => this.figures(),
       gateway: this.#gateway,
+      buses: this.#buses,
       supervisor: this.#supervisor,
       registry,
       latency: this.#latency,
