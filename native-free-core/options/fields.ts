@@ -31,6 +31,7 @@ const SIZE_BYTES: Readonly<Record<string, number>> = {
   MIB: 1048576,
   GIB: 1073741824,
 }
+const FREQUENCY_HZ: Readonly<Record<string, number>> = { '': 1, HZ: 1, KHZ: 1e3, MHZ: 1e6 }
 
 /** A whole number in `min..max`. */
 export function integer(min: number, max: number) {
@@ -81,6 +82,23 @@ export function byteSize(min: number, max: number) {
   return scalar(`a size from ${min} to ${max} bytes, such as 64KiB or 256MiB`, (raw) => {
     const value = withUnit(raw, (unit) => (unit === '' ? 1 : SIZE_BYTES[unit.toUpperCase()]))
     return value !== undefined && Number.isInteger(value) && value >= min && value <= max ? value : undefined
+  })
+}
+
+/** A frequency such as `400kHz` or `1MHz`; a bare number is taken as hertz. In hertz. */
+export function frequencyHz(min: number, max: number) {
+  return scalar(`a frequency from ${min} Hz to ${max} Hz, such as 400kHz or 1MHz`, (raw) => {
+    const value = withUnit(raw, (unit) => FREQUENCY_HZ[unit.toUpperCase()])
+    return value !== undefined && value >= min && value <= max ? value : undefined
+  })
+}
+
+/** A share such as `70%`; a bare number is taken as the share itself, e.g. 0.7. From `min` to `max`, at most 1. */
+export function share(min: number, max: number) {
+  return scalar(`a share from ${min * 100}% to ${max * 100}%, such as 70%`, (raw) => {
+    const percent = /^\s*(\d+(?:\.\d+)?)\s*%\s*$/.exec(String(raw))
+    const value = percent ? Number(percent[1]) / 100 : asNumber(raw)
+    return value !== undefined && value >= min && value <= max ? value : undefined
   })
 }
 

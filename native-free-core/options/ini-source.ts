@@ -11,8 +11,14 @@ export type IniAliases = Readonly<Record<string, readonly string[]>>
  *
  * @param file name for messages
  * @param aliases section-less keys, lower case, to their path
+ * @param sections other names of sections, lower case, to their name, e.g. `device` to `devices`
  */
-export function readIni(text: string, file: string, aliases: IniAliases = {}): ConfigSource {
+export function readIni(
+  text: string,
+  file: string,
+  aliases: IniAliases = {},
+  sections: Readonly<Record<string, string>> = {},
+): ConfigSource {
   const values: ConfigTree = {}
   const origins = new Map<string, string>()
   const problems: ConfigProblem[] = []
@@ -23,7 +29,9 @@ export function readIni(text: string, file: string, aliases: IniAliases = {}): C
     if (line === '') continue
     const header = /^\[\s*([^\]]+?)\s*\]$/.exec(line)
     if (header) {
-      section = header[1]!.split('.').map((part, depth) => (depth === 0 ? part.trim().toLowerCase() : part.trim()))
+      const [first, ...parts] = header[1]!.split('.').map((part) => part.trim())
+      const name = first!.toLowerCase()
+      section = [Object.hasOwn(sections, name) ? sections[name]! : name, ...parts]
       origins.set(section.join('.'), origin)
       continue
     }

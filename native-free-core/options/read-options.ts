@@ -53,9 +53,14 @@ function describe(issue: z.core.$ZodIssue, schema: z.ZodType, sources: readonly 
   const source = sourceOf(path, sources)
   const input = isTree(issue.input) && issue.code === 'invalid_union' ? issue.input[path.at(-1)!] : issue.input
   const missing = input === undefined
+  const origin = source?.originOf(path) ?? 'options'
+  const { fix: ownFix } = (issue.code === 'custom' ? issue.params : undefined) ?? {}
+  if (typeof ownFix === 'string') {
+    return [{ severity: 'error', origin, key: path.join('.'), reason: issue.message, fix: ownFix, path }]
+  }
   const reason = missing ? `missing, ${issue.message}` : `${issue.message}, got ${show(input, path)}`
   const fix = missing ? `add ${path.at(-1)}` : 'write a value of that kind'
-  return [{ severity: 'error', origin: source?.originOf(path) ?? 'options', key: path.join('.'), reason, fix, path }]
+  return [{ severity: 'error', origin, key: path.join('.'), reason, fix, path }]
 }
 
 function unknownKey(path: string[], known: readonly string[], sources: readonly ConfigSource[]): LocatedProblem {
@@ -124,11 +129,13 @@ function keysAt(schema: z.ZodType, path: readonly string[]): string[] {
 function objectsOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   const def = schema._zod.def as z.core.$ZodTypeDef & {
     innerType?: z.core.$ZodType
+    in?: z.core.$ZodType
     out?: z.core.$ZodType
     options?: readonly z.core.$ZodType[]
   }
   if (def.innerType) return objectsOf(def.innerType)
-  if (def.type === 'pipe' && def.out) return objectsOf(def.out)
+  // Objects stand before a transform, and behind a preprocess.
+  if (def.type === 'pipe' && def.in && def.out) return [...objectsOf(def.in), ...objectsOf(def.out)]
   if (def.type === 'union' && def.options) return def.options.flatMap(objectsOf)
   return [schema]
 }

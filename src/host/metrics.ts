@@ -17,8 +17,17 @@ export interface HistogramDefinition {
   kind: 'histogram'
   /** Upper bounds in the base unit, ascending, without infinity. */
   bounds: readonly number[]
-  /** `counts[i]`: how many were at most `bounds[i]`. */
-  read(): { counts: readonly number[]; count: number; sum: number }
+  /** Names of the labels; absent: one distribution without labels. */
+  labels?: readonly string[]
+  /** One distribution, or one per label set. */
+  read(): Distribution | readonly (Distribution & { labels: Record<string, string> })[]
+}
+
+/** `counts[i]`: how many were at most `bounds[i]`. */
+export interface Distribution {
+  counts: readonly number[]
+  count: number
+  sum: number
 }
 
 /** A Prometheus registry over snapshots, with the process's own metrics. */
@@ -65,21 +74,24 @@ class SnapshotHistogram extends Gauge<string> {
   readonly #definition: HistogramDefinition
 
   constructor(definition: HistogramDefinition) {
-    super({ name: definition.name, help: definition.help, labelNames: ['le'], registers: [] })
+    const labelNames = ['le', ...(definition.labels ?? [])]
+    super({ name: definition.name, help: definition.help, labelNames, registers: [] })
     this.#definition = definition
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: prom-client types the result of `get` as a generic metric object.
   override async get(): Promise<any> {
     const { name, bounds, read } = this.#definition
-    const { counts, count, sum } = read()
-    const bucket = (le: string, value: number) => ({ metricName: `${name}_bucket`, labels: { le }, value })
-    const values = [
-      ...bounds.map((bound, index) => bucket(String(bound), counts[index])),
-      bucket('+Inf', count),
-      { metricName: `${name}_sum`, labels: {}, value: sum },
-      { metricName: `${name}_count`, labels: {}, value: count },
-    ]
+    const distributions = [read()].flat() as readonly (Distribution & { labels?: Record<string, string> })[]
+    const values = distributions.flatMap(({ counts, count, sum, labels = {} }) => {
+      const bucket = (le: string, value: number) => ({ metricName: `${name}_bucket`, labels: { ...labels, le }, value })
+      return [
+        ...bounds.map((bound, index) => bucket(String(bound), counts[index])),
+        bucket('+Inf', count),
+        { metricName: `${name}_sum`, labels, value: sum },
+        { metricName: `${name}_count`, labels, value: count },
+      ]
+    })
     return { ...(await super.get()), type: 'histogram', values }
   }
 }

@@ -24,6 +24,8 @@ export interface ProgramSpec {
   flags: readonly Flag[]
   env: readonly Override[]
   iniAliases: IniAliases
+  /** What INI sections are called besides, e.g. `[device.roof]` for `[devices.roof]`. */
+  iniSections?: Readonly<Record<string, string>>
 }
 
 export type ProgramCommand<Options> =
@@ -58,7 +60,7 @@ export function readSources(
     readOverrides(spec.env, env, (name) => `environment variable ${name}`),
   ]
   const configFile = typeof given.config === 'string' ? given.config : undefined
-  if (configFile !== undefined) sources.push(readFile(configFile, spec.iniAliases))
+  if (configFile !== undefined) sources.push(readFile(configFile, spec))
   return { kind: 'sources', sources, configFile }
 }
 
@@ -91,7 +93,7 @@ function readFlags(spec: ProgramSpec, argv: readonly string[]): Record<string, u
   }
 }
 
-function readFile(file: string, aliases: IniAliases): ConfigSource {
+function readFile(file: string, { iniAliases, iniSections }: ProgramSpec): ConfigSource {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -104,7 +106,7 @@ function readFile(file: string, aliases: IniAliases): ConfigSource {
     )
   }
   return ['.ini', '.conf', '.cfg'].includes(extname(file).toLowerCase())
-    ? readIni(text, file, aliases)
+    ? readIni(text, file, iniAliases, iniSections)
     : readYaml(text, file)
 }
 

@@ -7,7 +7,10 @@ import { SLOT_BYTES } from '#core/ring/layout'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import { packageVersion } from '../host/program-options.js'
+import { busMetrics } from './buses/bus-metrics.js'
+import type { BusRegistry } from './buses/bus-registry.js'
 import { DEVICE_STATES } from './devices/device-state.js'
+import { readingMetrics } from './devices/reading-metrics.js'
 import type { DrainSupervisor } from './drain/drain-supervisor.js'
 import type { Gateway } from './gateway.js'
 import { type HubFigures, imbalanceOf } from './hub-figures.js'
@@ -18,6 +21,7 @@ import type { SpoolFigures } from './spool/spool-watch.js'
 export interface HubMetricsContext {
   figures(): HubFigures
   gateway: Gateway
+  buses: BusRegistry
   supervisor: DrainSupervisor
   registry: SeriesRegistry
   latency: LatencyRecorder
@@ -39,6 +43,8 @@ export function createHubMetrics(context: HubMetricsContext) {
     ...programMetrics(context),
     ...ledgerMetrics(context),
     ...deviceMetrics(context),
+    ...readingMetrics(context.gateway),
+    ...busMetrics(context.buses),
     ...ringMetrics(context),
     ...batchMetrics(context),
     ...sinkMetrics(context),
@@ -99,10 +105,13 @@ function deviceMetrics({ gateway, figures, registry }: HubMetricsContext): Defin
   const snapshots = () => gateway.devices.map((device) => device.snapshot())
   return [
     {
-      ...gauge('hub_device_up', '1 while the device measures.'),
+      ...gauge('hub_device_up', '1 while the device measures and its last reading succeeded.'),
       labels: ['device'],
       read: () =>
-        snapshots().map(({ name, state }) => ({ labels: { device: name }, value: Number(state === 'Measuring') })),
+        gateway.devices.map((device) => {
+          const isUp = device.state === 'Measuring' && device.figures?.fault === undefined
+          return { labels: { device: device.snapshot().name }, value: Number(isUp) }
+        }),
     },
     {
       ...gauge('hub_device_state', '1 for the state the device is in.'),

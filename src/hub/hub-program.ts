@@ -6,7 +6,6 @@ import { LatencyRecorder } from '#core/observe/latency-recorder'
 import { RecentLatency } from '#core/observe/recent-latency'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
-import type { Role } from '#core/transport/redis/doctor/rights'
 import { createHttpServer, type HttpServerOptions, listen } from '../host/http-server.js'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
@@ -15,10 +14,12 @@ import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
+import { BusRegistry } from './buses/bus-registry.js'
 import type { HubOptions } from './config/hub-options.js'
 import type { DeviceTransition } from './devices/device.js'
 import { createDevice } from './devices/device-factory.js'
 import { DrainSupervisor } from './drain/drain-supervisor.js'
+import type { Fault } from './drivers/contract/fault.js'
 import { Gateway } from './gateway.js'
 import type { HubFigures, HubLedger } from './hub-figures.js'
 import { createHubMetrics } from './hub-metrics.js'
@@ -29,6 +30,7 @@ import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
 import { PressureWatch } from './pressure-watch.js'
 import { gravestBreaker, SpoolWatch } from './spool/spool-watch.js'
+import { rolesOf } from './store-roles.js'
 
 /** Largest body of `POST /telemetry`: a thousand readings of the usual size. */
 const MAX_BODY_BYTES = 256 * 1024
@@ -50,6 +52,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #pressure: PressureWatch | undefined
   readonly #intake: Intake
   readonly #pushed: PushedReadings
+  readonly #buses = new BusRegistry()
   readonly #gateway: Gateway
   readonly #metrics: Registry
   readonly #http: HttpServerOptions
@@ -103,15 +106,22 @@ export class HubProgram implements Program<HubFigures> {
     const factory = {
       intake: this.#intake,
       clock: systemClock,
+      buses: this.#buses,
       overflow: options.overflow,
       everyMs: options.everyMs,
       onTransition: (transition: DeviceTransition) => this.#logTransition(transition),
+      onReading: {
+        onFault: (device: string, { fault, message }: Fault) =>
+          rejects.warn(`${device} ${fault}`, { device, fault }, `device ${device}: ${message}`),
+        onWell: (device: string, { fault }: Fault) => log.info({ device, fault }, `device ${device} reads again`),
+      },
     }
     const devices = Object.entries(options.devices).map(([name, config]) => createDevice(name, config, factory))
     this.#gateway = new Gateway(devices)
     this.#metrics = createHubMetrics({
       figures: () => this.figures(),
       gateway: this.#gateway,
+      buses: this.#buses,
       supervisor: this.#supervisor,
       registry,
       latency: this.#latency,
@@ -241,11 +251,6 @@ export class HubProgram implements Program<HubFigures> {
     const isTrouble = to === 'Error' || to === 'SafeState'
     this.#log[isTrouble ? 'warn' : 'info']({ device, from, to, event, reason }, `device ${device}: ${to}`)
   }
-}
-
-/** What the hub does with a queue; in list mode it only pushes. */
-export function rolesOf({ publish }: HubOptions): Role[] {
-  return publish.mode === 'list' ? [] : ['producer']
 }
 
 function publishOf({ store, publish }: HubOptions): StreamPublish | ListPublish {

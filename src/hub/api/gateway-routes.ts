@@ -1,6 +1,7 @@
 /** The original's REST paths and bodies, key for key; the figures in them are real here. */
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
+import type { ReadingFigures } from '../devices/reading-figures.js'
 import type { Gateway } from '../gateway.js'
 import type { HubFigures } from '../hub-figures.js'
 import type { SpoolFigures } from '../spool/spool-watch.js'
@@ -75,8 +76,22 @@ function statusBody(gateway: Gateway, { ledger, latest, batches, workers, breake
     spool: spool && spoolBody(spool),
     devices: gateway.devices.map((device) => {
       const { name, state, reason, consecutiveFailures } = device.snapshot()
-      return { name, state, reason, consecutive_failures: consecutiveFailures }
+      const { figures } = device
+      const body = { name, state, reason, consecutive_failures: consecutiveFailures }
+      return figures === undefined ? body : { ...body, ...readingsBody(figures) }
     }),
+  }
+}
+
+/** Of a device on a bus of the hub. `last_fault` stays when it is over; `fault` is there only while it lasts. */
+function readingsBody({ reads, missed, lastSuccessUs, lastFault, fault }: ReadingFigures) {
+  const at = (us: number) => new Date(us / 1000).toISOString()
+  return {
+    readings: reads.get('ok'),
+    missed_deadlines: missed,
+    last_success: lastSuccessUs === undefined ? null : at(lastSuccessUs),
+    fault: fault?.message,
+    last_fault: lastFault && { kind: lastFault.fault, message: lastFault.message, at: at(lastFault.atUs) },
   }
 }
 

@@ -20,8 +20,11 @@ import {
 import { driver as sim } from '../drivers/sim/driver.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
+import { everyOf } from './bus-cadence.js'
+import { type PlacedDevice, placementProblems } from './bus-placement.js'
+import { type Buses, busesSchema, readBuses } from './bus-schemas.js'
 import { type Drivers, loadDrivers } from './driver-catalogue.js'
-import { type DeviceConfig, devicesSchema } from './driver-schemas.js'
+import { type DeviceConfig, devicesSchema, issueOf } from './driver-schemas.js'
 
 /** What is done with each class at one level of pressure. */
 const stepsSchema = z
@@ -75,8 +78,19 @@ const hubFields = {
 }
 
 /** The whole file. `drivers`: those that it names. */
-function hubSchema(drivers: Drivers) {
-  return z.strictObject({ ...hubFields, devices: devicesSchema(drivers) })
+function hubSchema(drivers: Drivers, buses: Buses) {
+  const whole = z.strictObject({ ...hubFields, buses: busesSchema, devices: devicesSchema(drivers, buses) })
+  return whole.superRefine(({ devices, gateway }, context) => {
+    const placed = placedDevices(devices, gateway.sampling_interval_ms)
+    for (const problem of placementProblems(placed, buses)) context.addIssue(issueOf(problem))
+  })
+}
+
+function placedDevices(devices: Readonly<Record<string, DeviceConfig>>, everyMs: number): PlacedDevice[] {
+  return Object.entries(devices).flatMap(([name, { driver, device, options, place }]) => {
+    if (driver.kind === 'source' || place === undefined) return []
+    return [{ name, driver, options, place, everyMs: everyOf(driver, options, device.every, everyMs) }]
+  })
 }
 
 const HUB_SPEC: ProgramSpec = {
@@ -96,6 +110,7 @@ const HUB_SPEC: ProgramSpec = {
     queue_size: ['gateway', 'queue_size'],
     log_level: ['log', 'level'],
   },
+  iniSections: { device: 'devices', bus: 'buses' },
 }
 
 export interface HubOptions {
@@ -130,7 +145,7 @@ export async function readHubOptions(argv: readonly string[], env: Readonly<Reco
   const given = readSources(HUB_SPEC, argv, env)
   if (given.kind === 'print') return given
   const drivers = await loadDrivers(driverNames(given.sources), given.configFile)
-  const command = checkSources(hubSchema(drivers), given.sources)
+  const command = checkSources(hubSchema(drivers, readBuses(given.sources)), given.sources)
   return command.kind === 'print' ? command : { ...command, options: resolve(command.options) }
 }
 

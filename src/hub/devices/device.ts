@@ -6,6 +6,7 @@ import { pause } from '#core/time/pause'
 import type { Driver } from '../drivers/driver.js'
 import type { DevicePolicy } from './device-policy.js'
 import { type DeviceEvent, type DeviceState, nextState } from './device-state.js'
+import type { ReadingFigures } from './reading-figures.js'
 
 export interface DeviceTransition {
   readonly device: string
@@ -22,6 +23,8 @@ export interface DeviceOptions {
   driver: Driver
   clock: Clock
   policy: DevicePolicy
+  /** What became of its readings; absent: its driver keeps none. */
+  figures?: ReadingFigures | undefined
   /** Hears every transition, also `Error` to `Error`; must not throw. */
   onTransition?: (transition: DeviceTransition) => void
   /** In [0, 1); default `Math.random`. */
@@ -74,6 +77,10 @@ export class Device implements Service {
   constructor(options: DeviceOptions) {
     this.#options = options
     this.#sinceUs = options.clock.nowUs()
+  }
+
+  get figures(): ReadingFigures | undefined {
+    return this.#options.figures
   }
 
   get state(): DeviceState {

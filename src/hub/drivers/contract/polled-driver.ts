@@ -47,8 +47,12 @@ export interface PolledDriver<Shape extends OptionShape, DevicePort extends Port
    * @throws `identity`, `setup`, and what the port throws
    */
   initialise(port: DevicePort, options: OptionsOf<Shape>, tools: DriverTools): Promise<Uint8Array>
-  /** Gets the bytes of one acquisition; empty: the chip has nothing new. */
-  acquire(port: DevicePort, options: OptionsOf<Shape>, tools: DriverTools): Promise<Uint8Array>
+  /**
+   * Gets the bytes of one acquisition; empty: the chip has nothing new.
+   *
+   * @param setup what `initialise` gave last
+   */
+  acquire(port: DevicePort, options: OptionsOf<Shape>, tools: DriverTools, setup: Uint8Array): Promise<Uint8Array>
   /** Pure. What `decode` needs of the calibration bytes; throws `setup` (through `fault`) when they cannot be. */
   calibration(
     bytes: Uint8Array,

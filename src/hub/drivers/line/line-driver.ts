@@ -2,12 +2,12 @@ import { isUtf8 } from 'node:buffer'
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { MAX_RAW_BYTES } from '#core/model/sample'
 import { pause } from '#core/time/pause'
+import { openSerialPort, type SerialPort } from '../../buses/serial-port.js'
 import type { Driver, DriverContext } from '../driver.js'
 import { LineSplitter } from '../text/line-splitter.js'
 import { offerReading } from '../text/offer.js'
 import { ReadingParser } from '../text/reading-parser.js'
 import type { LineOptions } from './line-options.js'
-import { openSerialPort, type SerialPort } from './serial-port.js'
 
 /** What one read takes at most; a faster sender waits in the kernel. */
 const READ_BYTES = 16_384
@@ -56,9 +56,9 @@ class LineDriver implements Driver {
     if (port === undefined) throw new TelemetryError('TLM_INVARIANT_BROKEN', 'The line driver ran before it was open.')
     const { delimiter, settleMs, startCommand, stopCommand } = this.#options
     if (settleMs > 0) await pause(settleMs, signal)
-    if (startCommand !== undefined && !signal.aborted) await port.write(startCommand + delimiter)
+    if (startCommand !== undefined && !signal.aborted) await port.write(Buffer.from(startCommand + delimiter))
     await this.#readLines(port, signal)
-    if (stopCommand !== undefined) await port.write(stopCommand + delimiter)
+    if (stopCommand !== undefined) await port.write(Buffer.from(stopCommand + delimiter))
     return 'stopped'
   }
 

@@ -1,17 +1,5 @@
+import type { SerialSettings } from '../../buses/bus-settings.js'
 import type { ReadingOptions } from '../text/reading-options.js'
-
-export type Parity = 'none' | 'even' | 'odd'
-
-/** How the serial port is set; see termios(3). */
-export interface SerialSettings {
-  /** E.g. `/dev/serial/by-id/usb-FTDI_FT232R_A50285BI`, which stays when `ttyUSB` numbers change. */
-  path: string
-  /** Bits per second. */
-  baudRate: number
-  dataBits: 5 | 6 | 7 | 8
-  parity: Parity
-  stopBits: 1 | 1.5 | 2
-}
 
 /** A device that sends lines of text over a serial port. */
 export interface LineOptions extends SerialSettings, ReadingOptions {

@@ -1,7 +1,9 @@
 import { read } from 'node:fs'
 import { promisify } from 'node:util'
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
-import type { SerialSettings } from './line-options.js'
+import type { FaultKind } from '../drivers/contract/fault.js'
+import { isNotInstalled, packageMissing, unavailable } from './bus-fault.js'
+import type { SerialSettings } from './bus-settings.js'
 
 /** An open serial port, read by asking: who does not ask lets the kernel's flow control hold the sender. */
 export interface SerialPort {
@@ -13,7 +15,7 @@ export interface SerialPort {
    */
   read(into: Buffer): Promise<number | undefined>
   /** @throws TLM_BUS_UNAVAILABLE */
-  write(text: string): Promise<void>
+  write(bytes: Uint8Array): Promise<void>
   /** Ends a pending read. */
   close(): Promise<void>
 }
@@ -40,7 +42,8 @@ export async function openSerialPort(settings: SerialSettings): Promise<SerialPo
   try {
     return wrap(await binding.open({ path, baudRate, dataBits, parity, stopBits }), path)
   } catch (error) {
-    throw new TelemetryError('TLM_BUS_UNAVAILABLE', explainOpenFailure(path, messageOf(error)), { path }, error)
+    const [fault, text] = explainOpenFailure(path, messageOf(error))
+    throw new TelemetryError('TLM_BUS_UNAVAILABLE', text, { path, fault }, error)
   }
 }
 
@@ -49,27 +52,30 @@ async function loadBinding() {
     const { SerialPort: Serial } = await import('serialport')
     return Serial.binding
   } catch (error) {
-    const text = 'Serial devices need the optional package "serialport": run "npm install serialport" and start again.'
-    throw new TelemetryError('TLM_PACKAGE_MISSING', text, { package: 'serialport' }, error)
+    if (!isNotInstalled(error)) throw unavailable('package', `Package serialport cannot be loaded: ${error}.`, error)
+    throw packageMissing('serialport', 'Serial devices', '', error)
   }
 }
 
 /** The binding's errors have a text only. */
-function explainOpenFailure(path: string, cause: string): string {
+function explainOpenFailure(path: string, cause: string): [FaultKind, string] {
   if (/permission denied/i.test(cause)) {
-    return `No permission for serial port ${path}: add the user to its group ("sudo usermod -aG dialout $USER") and log in again.`
+    const fix = 'add the user to its group ("sudo usermod -aG dialout $USER") and log in again'
+    return ['permission', `No permission for serial port ${path}: ${fix}.`]
   }
-  if (/no such file/i.test(cause)) {
-    return `No serial port at ${path}: plug the device in, or choose a path that "ls /dev/serial/by-id" shows.`
+  if (/no such (file|device)/i.test(cause)) {
+    const fix = 'plug the device in, or choose a path that "ls /dev/serial/by-id" shows'
+    return ['missing', `No serial port at ${path}: ${fix}.`]
   }
-  if (/lock/i.test(cause)) return `Serial port ${path} is in use by another program: end that program.`
-  return `Serial port ${path} cannot be opened: ${cause.replace(/^Error: /, '')}. Check that it is a serial device.`
+  if (/lock|busy/i.test(cause)) return ['busy', `Serial port ${path} is in use by another program: end that program.`]
+  const text = cause.replace(/^Error: /, '')
+  return ['io', `Serial port ${path} cannot be opened: ${text}. Check that it is a serial device.`]
 }
 
 function wrap(port: BoundPort, path: string): SerialPort {
   const lost = (error: unknown) => {
     const text = `Serial port ${path} was lost (${messageOf(error)}): check the cable and the device's power.`
-    return new TelemetryError('TLM_BUS_UNAVAILABLE', text, { path }, error)
+    return new TelemetryError('TLM_BUS_UNAVAILABLE', text, { path, fault: 'io' }, error)
   }
   return {
     async read(into) {
@@ -80,8 +86,8 @@ function wrap(port: BoundPort, path: string): SerialPort {
         throw lost(error)
       }
     },
-    async write(text) {
-      await port.write(Buffer.from(text)).catch((error: unknown) => {
+    async write(bytes) {
+      await port.write(Buffer.from(bytes)).catch((error: unknown) => {
         throw lost(error)
       })
     },
@@ -109,6 +115,8 @@ async function readSome(port: BoundPort, into: Buffer): Promise<number> {
       const code = (error as NodeJS.ErrnoException).code
       if (code === 'EINTR') continue
       if (code !== 'EAGAIN' && code !== 'EWOULDBLOCK') throw error
+      // Closed while the read was under way: its poller is destroyed, and would take the process with it.
+      if (!port.isOpen) throw new Error('closed')
       await new Promise<void>((resolve, reject) => {
         poller.once('readable', (failure) => (failure ? reject(failure) : resolve()))
       })
