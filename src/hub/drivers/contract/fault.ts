@@ -6,7 +6,8 @@ import { TelemetryError } from '#core/errors/telemetry-error'
  * asked for · `io` the kernel or the adapter failed · `identity` another chip, or another device, than configured ·
  * `setup` calibration or configuration that cannot be · `exception` the device refused in its own protocol ·
  * `wrong_source` an answer of another device · `decode` bytes that mean nothing · `busy` the kernel or another program
- * holds it · `permission` · `missing` the device node or file is not there · `package` the optional package is not installed.
+ * holds it · `permission` · `missing` the device node or file is not there · `package` the optional package is not
+ * installed · `overflow` the chip's own buffer ran over before it was read, samples are lost.
  */
 export const FAULT_KINDS = [
   'timeout',
@@ -23,6 +24,7 @@ export const FAULT_KINDS = [
   'permission',
   'missing',
   'package',
+  'overflow',
 ] as const
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
