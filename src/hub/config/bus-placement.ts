@@ -236,17 +236,15 @@ function conflicts(devices: readonly PlacedDevice[]): PlacementProblem[] {
   return problems
 }
 
-/** What only one device of a bus can have; `undefined` when the hub cannot tell. */
-function spotOf({ place, options }: PlacedDevice): string | undefined {
+/** What only one device of a bus can have. Units on a line may be read by several, e.g. at two rates. */
+function spotOf({ place }: PlacedDevice): string | undefined {
   switch (place.bus.settings.kind) {
     case 'i2c':
       return `address ${hex(place.address!)}`
     case 'spi':
       return 'the chip select'
-    default: {
-      const unit = options.unit ?? options.unitId ?? options.address
-      return unit === undefined ? undefined : `address ${unit}`
-    }
+    default:
+      return undefined
   }
 }
 

@@ -185,8 +185,8 @@ devices:
   d: { driver: CHIP, bus: spi0 }
   e: { driver: TALKING, bus: line }
   f: { driver: ASKING, bus: line, unit: 1, every: 1s }
-  g: { driver: ASKING, bus: rs485, unit: 5, every: 1s }
-  h: { driver: ASKING, bus: rs485, unit: 5, every: 1s }
+  fast: { driver: ASKING, bus: rs485, unit: 5, every: 1s }
+  slow: { driver: ASKING, bus: rs485, unit: 5, every: 60s }
 `)
     const problems = await problemsOf(path)
     assert.deepEqual(
@@ -196,7 +196,6 @@ devices:
         '9 devices.b.address: device a is at address 0x76 of i2c1 already',
         '11 devices.d.bus: device c is at the chip select of spi0 already',
         '12 devices.e.bus: talking talks by itself and needs the line alone, f is on it too',
-        '15 devices.h.bus: device g is at address 5 of rs485 already',
       ],
     )
   })
