@@ -14,6 +14,9 @@ export const PROCESSOR_COMMANDS: Subcommands = new Map([
 export const HUB_COMMANDS: Subcommands = new Map([
   ['doctor', async () => (await import('./hub/doctor-command.js')).runHubDoctor],
   ['drivers', async () => (await import('./hub/drivers-command.js')).runDrivers],
+  ['modbus', async () => (await import('./hub/modbus-command.js')).runModbus],
+  ['read', async () => (await import('./hub/read-command.js')).runRead],
+  ['validate', async () => (await import('./hub/validate-command.js')).runValidate],
 ])
 
 /**

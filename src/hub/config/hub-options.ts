@@ -22,7 +22,7 @@ import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
 import { everyOf } from './bus-cadence.js'
 import { type PlacedDevice, placementProblems } from './bus-placement.js'
-import { type Buses, busesSchema, readBuses } from './bus-schemas.js'
+import { type Buses, busesSchema, readBuses, type UnnamedBus } from './bus-schemas.js'
 import { type Drivers, loadDrivers } from './driver-catalogue.js'
 import { type DeviceConfig, devicesSchema, issueOf } from './driver-schemas.js'
 
@@ -127,6 +127,8 @@ export interface HubOptions {
   /** Between readings of a device that does not say. Milliseconds. */
   everyMs: number
   devices: Readonly<Record<string, DeviceConfig>>
+  /** Those that have a name of their own. */
+  buses: Readonly<Record<string, UnnamedBus>>
   http: { host: string; port: number; token?: string | undefined }
   log: z.output<typeof logSchema>
   /** Things worth saying once at the start. */
@@ -139,13 +141,19 @@ const DEFAULT_SLOTS = 2 ** 20
 /**
  * Reads flags, environment and file, and loads the drivers that they name.
  *
+ * @param besides wins over all of them, key by key; what a command was told on its own line
  * @throws TLM_OPTIONS_INVALID
  */
-export async function readHubOptions(argv: readonly string[], env: Readonly<Record<string, string | undefined>>) {
+export async function readHubOptions(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  besides?: ConfigSource,
+) {
   const given = readSources(HUB_SPEC, argv, env)
   if (given.kind === 'print') return given
-  const drivers = await loadDrivers(driverNames(given.sources), given.configFile)
-  const command = checkSources(hubSchema(drivers, readBuses(given.sources)), given.sources)
+  const sources = besides === undefined ? given.sources : [besides, ...given.sources]
+  const drivers = await loadDrivers(driverNames(sources), given.configFile)
+  const command = checkSources(hubSchema(drivers, readBuses(sources)), sources)
   return command.kind === 'print' ? command : { ...command, options: resolve(command.options) }
 }
 
@@ -190,6 +198,7 @@ function resolve(raw: RawOptions): HubOptions {
     maxSeries: raw.max_series,
     everyMs: raw.gateway.sampling_interval_ms,
     devices: devicesOf(raw.devices),
+    buses: raw.buses,
     http: raw.http,
     log: raw.log,
     notes,
