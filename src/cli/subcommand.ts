@@ -16,6 +16,7 @@ export const HUB_COMMANDS: Subcommands = new Map([
   ['drivers', async () => (await import('./hub/drivers-command.js')).runDrivers],
   ['modbus', async () => (await import('./hub/modbus-command.js')).runModbus],
   ['read', async () => (await import('./hub/read-command.js')).runRead],
+  ['scan', async () => (await import('./hub/scan-command.js')).runScan],
   ['validate', async () => (await import('./hub/validate-command.js')).runValidate],
 ])
 

@@ -61,8 +61,8 @@ export class ModbusLine {
     return new ModbusLine(seat, http)
   }
 
-  get place(): string {
-    return this.#seat.bus.place
+  get isTcp(): boolean {
+    return this.#framing === TCP_FRAMING
   }
 
   /** @returns 16-bit words @throws TLM_READ_FAILED with the kind of fault */
