@@ -17,6 +17,7 @@ export const HUB_COMMANDS: Subcommands = new Map([
   ['modbus', async () => (await import('./hub/modbus-command.js')).runModbus],
   ['read', async () => (await import('./hub/read-command.js')).runRead],
   ['scan', async () => (await import('./hub/scan-command.js')).runScan],
+  ['trace', async () => (await import('./hub/trace-command.js')).runTrace],
   ['validate', async () => (await import('./hub/validate-command.js')).runValidate],
 ])
 

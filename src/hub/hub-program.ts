@@ -14,6 +14,7 @@ import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
+import { Traces } from './api/trace-route.js'
 import { BusRegistry } from './buses/bus-registry.js'
 import type { HubOptions } from './config/hub-options.js'
 import type { DeviceTransition } from './devices/device.js'
@@ -53,6 +54,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #intake: Intake
   readonly #pushed: PushedReadings
   readonly #buses = new BusRegistry()
+  readonly #traces: Traces
   readonly #gateway: Gateway
   readonly #metrics: Registry
   readonly #http: HttpServerOptions
@@ -140,6 +142,8 @@ export class HubProgram implements Program<HubFigures> {
       readings: () => (this.#isStopping ? undefined : this.#pushed),
       clock: systemClock,
     })
+    this.#traces = new Traces({ buses: this.#buses, devices: options.devices })
+    this.#traces.addRoute(this.#server)
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
     this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
   }
@@ -178,6 +182,7 @@ export class HubProgram implements Program<HubFigures> {
     this.#watch.stop()
     await quiet
     this.#spool?.stop()
+    this.#traces.close()
     await this.#server.close()
     this.#log.info({ ledger: this.figures().ledger }, 'the hub has ended')
   }

@@ -2,13 +2,14 @@
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { QUALITY_NAMES } from '#core/model/quality'
 import { placeOf } from '../../hub/buses/bus-settings.js'
+import { type HexTransaction, hexOf, hexTransaction, isoOf } from '../../hub/devices/hex-transaction.js'
 import type { Acquisition, BusTransaction } from '../../hub/devices/observation.js'
 import { isFault } from '../../hub/drivers/contract/decoded.js'
 import { type CommandContext, EXIT, type ExitCode, writeJson } from '../command-context.js'
 import { type CommandFlag, flagLines, parseCommandLine } from '../command-line.js'
 import { bold, dim, table } from '../terminal.js'
 import { explainer, type Step } from './decode-steps.js'
-import { hexOf, transactionLine } from './hex-log.js'
+import { transactionLine } from './hex-log.js'
 import { explainBusy } from './running-hub.js'
 import { DEVICE_FLAGS, type WantedDevice, wantedDevices } from './wanted-device.js'
 import { type SourceReading, watchDevices } from './watched-device.js'
@@ -43,7 +44,7 @@ interface Reading {
   values: ReadValue[]
   raw?: string
   setup?: string
-  wire?: ReturnType<typeof jsonTransaction>[]
+  wire?: readonly HexTransaction[]
   steps?: readonly Step[]
 }
 
@@ -113,17 +114,17 @@ class Reader {
       }))
       this.#take({
         device: name,
-        at: new Date((takenAtUs - ageUs) / 1000).toISOString(),
+        at: isoOf(takenAtUs - ageUs),
         values: named.filter(({ value }) => !Number.isNaN(value)),
         ...(this.#shows.isRaw || this.#shows.isExplained ? { raw: hexOf(raw) } : {}),
-        ...(this.#shows.isExplained && isLast ? { setup: hexOf(setup), wire: wire.map(jsonTransaction), steps } : {}),
+        ...(this.#shows.isExplained && isLast ? { setup: hexOf(setup), wire: wire.map(hexTransaction), steps } : {}),
       })
     }
   }
 
   readonly source = (device: string, { takenAtUs, values, quality }: SourceReading): void => {
     const named = values.map((value) => ({ ...value, quality: QUALITY_NAMES[quality]! }))
-    this.#take({ device, at: new Date(takenAtUs / 1000).toISOString(), values: named })
+    this.#take({ device, at: isoOf(takenAtUs), values: named })
   }
 
   #take(reading: Reading): void {
@@ -163,17 +164,6 @@ function print({ at, values, raw, setup, wire, steps }: Reading, device: WantedD
 /** Seven digits: no sensor has more. */
 function shown(value: number): string {
   return String(Number(value.toPrecision(7)))
-}
-
-function jsonTransaction({ call, startedAtUs, tookMs, sent, received, fault }: BusTransaction) {
-  return {
-    at: new Date(startedAtUs / 1000).toISOString(),
-    call,
-    tookMs: Number(tookMs.toFixed(3)),
-    sent: sent.map(hexOf),
-    received: received.map(hexOf),
-    ...(fault === undefined ? {} : { fault }),
-  }
 }
 
 function countOf(written: string | boolean | undefined): number {
