@@ -13,6 +13,7 @@ import { RateLimitedLog } from '../host/rate-limited-log.js'
 import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
+import { addRecorderRoute } from './api/recorder-route.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
 import { Traces } from './api/trace-route.js'
 import { BusRegistry } from './buses/bus-registry.js'
@@ -30,6 +31,7 @@ import { SeriesRegistry } from './intake/series-registry.js'
 import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
 import { PressureWatch } from './pressure-watch.js'
+import { FlightRecorder } from './recorder/flight-recorder.js'
 import { gravestBreaker, SpoolWatch } from './spool/spool-watch.js'
 import { rolesOf } from './store-roles.js'
 
@@ -144,6 +146,9 @@ export class HubProgram implements Program<HubFigures> {
     })
     this.#traces = new Traces({ buses: this.#buses, devices: options.devices })
     this.#traces.addRoute(this.#server)
+    const recorder = options.recorder && new FlightRecorder(options.recorder, options.devices, systemClock)
+    if (recorder !== undefined) this.#buses.observation.add(recorder)
+    addRecorderRoute(this.#server, recorder)
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
     this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
   }

@@ -1,5 +1,6 @@
 /** The hub's options: what a file, the environment and flags may say, and what they become. */
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { type ConfigSource, isTree } from '#core/options/config-source'
@@ -19,6 +20,7 @@ import {
 } from '../../host/store-options.js'
 import { driver as sim } from '../drivers/sim/driver.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
+import type { FlightRecorderOptions } from '../recorder/flight-recorder.js'
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
 import { everyOf } from './bus-cadence.js'
 import { type PlacedDevice, placementProblems } from './bus-placement.js'
@@ -72,6 +74,14 @@ const hubFields = {
   backpressure: z
     .strictObject({ amber: stepsSchema, red: stepsSchema, keep_one_in: integer(2, 10_000).default(10) })
     .prefault({}),
+  recorder: z
+    .strictObject({
+      /** Absent: nothing is kept. */
+      keep: durationMs(1000, 86_400_000).optional(),
+      max: byteSize(65_536, 2 ** 32).default(16 * 2 ** 20),
+      dir: text(4096).optional(),
+    })
+    .prefault({}),
   max_series: integer(1, 2 ** 20).default(65_536),
   http: httpSchema(8080),
   log: logSchema,
@@ -123,6 +133,8 @@ export interface HubOptions {
   spool: SpoolSettings | undefined
   overflow: 'refuse-newest' | 'slow-driver'
   backpressure: SheddingOptions
+  /** Absent: it is off. */
+  recorder: FlightRecorderOptions | undefined
   maxSeries: number
   /** Between readings of a device that does not say. Milliseconds. */
   everyMs: number
@@ -195,6 +207,7 @@ function resolve(raw: RawOptions): HubOptions {
       red: raw.backpressure.red,
       keepOneIn: raw.backpressure.keep_one_in,
     },
+    recorder: recorderOf(raw),
     maxSeries: raw.max_series,
     everyMs: raw.gateway.sampling_interval_ms,
     devices: devicesOf(raw.devices),
@@ -203,6 +216,11 @@ function resolve(raw: RawOptions): HubOptions {
     log: raw.log,
     notes,
   }
+}
+
+function recorderOf({ recorder: { keep, max, dir }, store }: RawOptions): FlightRecorderOptions | undefined {
+  if (keep === undefined) return undefined
+  return { keepMs: keep, maxBytes: max, directory: dir ?? join(store.directory, 'recordings') }
 }
 
 /** Slots are a power of two: the next one above what was asked for. */
