@@ -106,6 +106,17 @@ function placedDevices(devices: Readonly<Record<string, DeviceConfig>>, everyMs:
 const HUB_SPEC: ProgramSpec = {
   name: 'hub',
   summary: 'Reads sensors and stores their samples for the processors. Without devices it simulates one.',
+  subcommands: [
+    ['doctor', 'what is wrong with the store'],
+    ['drivers [NAME]', 'the drivers, and what one must be told'],
+    ['modbus guess', 'what registers of an unknown device may mean'],
+    ['read DEVICE', 'reads one device now, and explains its values'],
+    ['record DEVICE... --out FILE', 'the bytes of devices into a file'],
+    ['replay FILE', 'the values of a recording, decoded again'],
+    ['scan [KIND]', 'what is connected, and the lines that make a device of it'],
+    ['trace BUS|DEVICE', 'follows the transactions of the hub that runs'],
+    ['validate', 'whether the configuration is right, and what the hub would do'],
+  ],
   flags: STORE_FLAGS,
   env: [
     ...STORE_ENV,
