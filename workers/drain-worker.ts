@@ -14,6 +14,7 @@ import type {
 } from '#core/protocol/drain-messages'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { systemClock } from '#core/time/clock'
+import { WallReader } from '#core/time/wall-memory'
 import type { BatchProducer } from '#core/transport/batch-stream'
 import type { RollBack } from './drain/append-window.js'
 import { DrainLoop } from './drain/drain-loop.js'
@@ -28,8 +29,6 @@ const PROGRESS_INTERVAL_MS = 1000
 /** A second and a half at most before a store that is back is noticed. */
 const BACKOFF = { baseMs: 50, maxMs: 1500 }
 const FAILURES_TO_OPEN = 3
-/** Batches for the spool may be larger, and so take several times less: nobody waits for them. */
-const SPOOLING_AGE_MS = 100
 /** A spool that must be opened and cannot is tried again after so long. */
 const SPOOL_RETRY_MS = 1000
 
@@ -41,12 +40,14 @@ const send = (message: FromDrainWorker) => port.postMessage(message)
 const ring = new RingConsumer(data.ring)
 const journal = new SealJournal(data.journal)
 const catalogue = new SeriesCatalogue(journal.shards, data.series)
+const wall = data.wall === undefined ? undefined : new WallReader(data.wall)
 const latency = new LatencyRecorder()
 const newBreaker = () =>
   new CircuitBreaker({ failuresToOpen: FAILURES_TO_OPEN, backoff: BACKOFF, nowMs: systemClock.monotonicMs })
 const breaker = newBreaker()
 const stopped = new Signal()
 let isStopping = false
+let isHeld = data.isHeld
 let loop: DrainLoop | undefined
 let spooled: SpooledStore | undefined
 /** Why there is none. */
@@ -56,7 +57,10 @@ let opening: DrainStatus | undefined
 
 port.on('message', (message: ToDrainWorker) => {
   if (message.kind === 'series') catalogue.add(message.from, message.series)
-  else {
+  else if (message.kind === 'hold') {
+    isHeld = message.isHeld
+    spooled?.hold(isHeld)
+  } else {
     isStopping = true
     loop?.drainAndStop()
     stopped.raise()
@@ -81,11 +85,13 @@ async function work(): Promise<void> {
       breaker,
       latency,
       clock: systemClock,
+      ...(wall !== undefined && { wall }),
       capacity: opener.capacity,
       ...data.batch,
       get maxAgeMs() {
         const { maxAgeMs } = data.batch
-        return spooled?.isSpooling ? Math.max(maxAgeMs, SPOOLING_AGE_MS) : maxAgeMs
+        // Batches for the spool may be larger, and so take several times less: nobody waits for them.
+        return spooled?.isSpooling ? Math.max(maxAgeMs, data.spool!.batchAgeMs) : maxAgeMs
       },
       onStoreChange: () => report(true),
       onRollBack,
@@ -111,6 +117,7 @@ async function openSpool(opener: OutletOpener): Promise<Outlet | undefined> {
   for (;;) {
     try {
       spooled = await openSpooled(data.spool, openStore)
+      spooled.hold(isHeld)
       spoolProblem = undefined
       return outletTo(spooled.store)
     } catch (error) {
@@ -134,6 +141,7 @@ function openSpooled(options: SpoolOptions, openStore: () => Promise<BatchProduc
     breaker: newBreaker(),
     latency,
     clock: systemClock,
+    isHeld,
     onChange: () => report(true),
     onRollBack,
     onRepair: (repair) => send({ kind: 'repaired', ...repair }),

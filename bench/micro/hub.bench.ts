@@ -3,7 +3,9 @@ import { createColumns } from '#core/model/columns'
 import { createRing } from '#core/ring/layout'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { RingProducer } from '#core/ring/ring-producer'
+import { createWallMemory, WallReader, WallWriter } from '#core/time/wall-memory'
 import { Intake } from '#src/hub/intake/intake'
+import { ONE_FOR_ALL } from '#src/hub/intake/ring-classes'
 import { RingLane } from '#src/hub/intake/ring-lane'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
 import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
@@ -19,9 +21,14 @@ export const bench: Bench = {
   title: 'Hub on one thread: intake into the ring, then drain and seal (CPU time)',
   async run(mode) {
     const rows: BenchRow[] = []
-    for (const channels of [1, 8]) {
-      const { intakeNs, sealNs, bytes } = measure(channels, mode === 'short' ? 60 : 400)
-      const contender = `readings of ${channels}`
+    for (const [channels, stamps] of [
+      [1, 'wall time'],
+      [1, 'hub time'],
+      [8, 'wall time'],
+      [8, 'hub time'],
+    ] as const) {
+      const { intakeNs, sealNs, bytes } = measure(channels, mode === 'short' ? 60 : 400, stamps === 'hub time')
+      const contender = `readings of ${channels}, ${stamps}`
       rows.push({ contender: `${contender}: intake`, unit: 'ns/sample', value: intakeNs })
       rows.push({ contender: `${contender}: drain and seal`, unit: 'ns/sample', value: sealNs, note: 'count checked' })
       rows.push({ contender: `${contender}: batches`, unit: 'bytes/sample', value: bytes })
@@ -30,11 +37,18 @@ export const bench: Bench = {
   },
 }
 
-function measure(channels: number, chunks: number) {
+/** @param isHubTime stamps are mapped to wall time when they are sealed, as the hub does it; else they are wall time already */
+function measure(channels: number, chunks: number, isHubTime: boolean) {
   const memory = createRing({ slots: 2 * CHUNK, rawBytes: 4096 })
   const registry = new SeriesRegistry(65_536)
   const lanes = [new RingLane(new RingProducer(memory))]
-  const intake = new Intake({ lanes, registry, ladder: new SheddingLadder(NO_SHEDDING), onReject: () => {} })
+  const startUs = Date.UTC(2026, 0) * 1000
+  const wallMemory = createWallMemory()
+  new WallWriter(wallMemory).write([{ atUs: 0, offsetUs: startUs }])
+  const wall = new WallReader(wallMemory)
+  const ladder = new SheddingLadder(NO_SHEDDING)
+  const stampOriginUs = isHubTime ? startUs : undefined
+  const intake = new Intake({ lanes, classes: ONE_FOR_ALL, registry, ladder, stampOriginUs, onReject: () => {} })
   const devices = Array.from({ length: DEVICES }, (_, n) =>
     intake.addDevice(`device-${n}`, { priority: 1, overflow: 'refuse-newest' }),
   )
@@ -49,7 +63,7 @@ function measure(channels: number, chunks: number) {
   const seqs = new Float64Array(SHARDS)
   const sums = { intakeNs: 0, sealNs: 0, bytes: 0, samples: 0 }
   const warmUp = Math.ceil(chunks / 4)
-  let takenAtUs = Date.UTC(2026, 0) * 1000
+  let takenAtUs = startUs
   for (let chunk = -warmUp; chunk < chunks; chunk++) {
     if (chunk === 0) Object.assign(sums, { intakeNs: 0, sealNs: 0, bytes: 0, samples: 0 })
     const startNs = cpuNs()
@@ -59,6 +73,10 @@ function measure(channels: number, chunks: number) {
     }
     const filledNs = cpuNs()
     consumer.drain(columns)
+    if (isHubTime) {
+      wall.load()
+      wall.stamp(columns.takenAtUs, columns.count)
+    }
     for (const { bytes, samples } of outlet.cut(columns, seqs)) {
       sums.bytes += bytes
       sums.samples += samples

@@ -8,7 +8,7 @@
  *   256  SETTLED u32   chunks ever settled    written by the worker
  *   384  totals for an even and for an odd SETTLED, 16 x i64 each
  *   640  entries: one per unsettled chunk and one for the last settled; that of chunk n lies at n mod entries
- *          first u32 | samples u32 | batches u32 | reason u32, then f64 per shard, five times:
+ *          first u32 | samples u32 | batches u32 | reason u32 | wallOffsetUs f64, then f64 per shard, five times:
  *          seqAfter | after, lost, base (only where the store went back, `after` is NaN elsewhere) | deliveredAfter
  *   ...  per shard f64[4096]: samples delivered up to batch seq, at seq mod 4096
  * ```
@@ -23,10 +23,10 @@
 import { TelemetryError } from '../errors/telemetry-error.js'
 
 const MAGIC = 0x544c_4d4a // "TLMJ"
-const VERSION = 1
+const VERSION = 2
 const TOTALS_AT = 384
 const ENTRIES_AT = 640
-const HEAD_BYTES = 16
+const HEAD_BYTES = 24
 const MAX_SHARDS = 64
 const MAX_IN_FLIGHT = 64
 
@@ -58,6 +58,8 @@ export interface JournalOptions {
 /** One entry, mapped. */
 export interface EntryViews {
   readonly head: Int32Array
+  /** One number: what was added to stamps in hub time; 0: nothing. */
+  readonly wallOffsetUs: Float64Array
   readonly seqAfter: Float64Array
   readonly after: Float64Array
   readonly lost: Float64Array
@@ -116,7 +118,8 @@ export function attachSealJournal(memory: SharedArrayBuffer): JournalViews {
       const at = ENTRIES_AT + index * entryBytes(shards)
       const column = (number: number) => new Float64Array(memory, at + HEAD_BYTES + number * shards * 8, shards)
       return {
-        head: new Int32Array(memory, at, HEAD_BYTES / 4),
+        head: new Int32Array(memory, at, 4),
+        wallOffsetUs: new Float64Array(memory, at + 16, 1),
         seqAfter: column(0),
         after: column(1),
         lost: column(2),

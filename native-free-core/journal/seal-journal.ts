@@ -45,6 +45,8 @@ export interface SealedChunk {
   readonly samples: number
   readonly batches: number
   readonly reason: CloseReason
+  /** What was added to stamps in hub time to seal it (`time/hub-time`); absent: nothing. Microseconds. */
+  readonly wallOffsetUs?: number
 }
 
 /** A batch of the chunk that is settled. */
@@ -128,12 +130,13 @@ export class SealJournal {
   seal(chunk: Omit<SealedChunk, 'number'>, seqsAfter: Float64Array): number {
     const number = this.#sealed
     if (((number - this.#settled) | 0) >= this.#mask) throw broken('more chunks in flight than it has entries')
-    const { head, seqAfter, after } = this.#entry(number)
+    const { head, wallOffsetUs, seqAfter, after } = this.#entry(number)
     Atomics.store(head, FIRST, chunk.first | 0)
     Atomics.store(head, SAMPLES, chunk.samples)
     this.#onStep('seal: entry half written')
     head[BATCHES] = chunk.batches
     head[REASON] = CLOSE_REASONS.indexOf(chunk.reason)
+    wallOffsetUs[0] = chunk.wallOffsetUs ?? 0
     seqAfter.set(seqsAfter)
     after.fill(Number.NaN)
     this.#onStep('seal: entry written')
@@ -272,13 +275,14 @@ export class SealJournal {
   }
 
   #chunk(number: number): SealedChunk {
-    const { head } = this.#entry(number)
+    const { head, wallOffsetUs } = this.#entry(number)
     return {
       number,
       first: head[FIRST] >>> 0,
       samples: head[SAMPLES],
       batches: head[BATCHES],
       reason: CLOSE_REASONS[head[REASON]],
+      ...(wallOffsetUs[0] !== 0 && { wallOffsetUs: wallOffsetUs[0] }),
     }
   }
 

@@ -15,7 +15,7 @@
 import { TelemetryError } from '../errors/telemetry-error.js'
 
 const MAGIC = 0x544c_5343 // "TLSC"
-const LAYOUT_VERSION = 1
+const LAYOUT_VERSION = 2
 const VERSION_AT = 128
 const STATES_AT = 256
 const MAX_SHARDS = 64
@@ -43,6 +43,10 @@ export const SPOOL_COUNTS = [
   'rolledBack',
   /** Delivered, lost by the store and sent again out of what was kept. */
   'repaired',
+  /** Of those appended, and for how long, because processors were pressed; a worker that dies takes its last ones along. */
+  'heldBack',
+  'heldBackBatches',
+  'heldBackMs',
   /** Cut off or damaged. */
   'corruptRecords',
   'sizeBytes',

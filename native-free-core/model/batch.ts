@@ -38,6 +38,21 @@ export function batchId(header: BatchHeader, shard: number): string {
   return `${header.producer}.${header.epoch}.${shard}.${header.seq}`
 }
 
+/** Correlation id of one sample of a batch that is put aside as a batch of its own; of a part as well. */
+export function partId(correlationId: string, row: number): string {
+  return `${correlationId}#${row}`
+}
+
+/** Whether a correlation id is that of the batch, or of a part of it. */
+export function isOfBatch(correlationId: string, batch: string): boolean {
+  return correlationId === batch || correlationId.startsWith(`${batch}#`)
+}
+
+/** The batch that a correlation id is of, also when it is that of a part; `undefined` when it is of none. */
+export function wholeBatchOf(correlationId: string): (BatchHeader & { shard: number }) | undefined {
+  return parseBatchId(correlationId.replace(/(?:#\d+)+$/, ''))
+}
+
 /** The parts of a correlation id; `undefined` when it is none. Producers may have dots in their names. */
 export function parseBatchId(id: string): (BatchHeader & { shard: number }) | undefined {
   const match = /^(.{1,128})\.(\d{1,16})\.(\d{1,2})\.(\d{1,16})$/s.exec(id)

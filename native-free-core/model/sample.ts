@@ -7,7 +7,10 @@ export interface Sample {
   series: number
   /** In the channel's unit; finite. */
   value: number
-  /** Wall time of the bus read, microseconds since the Unix epoch; integer below 2^53. */
+  /**
+   * Time of the bus read, integer microseconds: wall time since the Unix epoch, or, in the ring, hub time that is mapped
+   * to wall time when a batch is sealed (`time/hub-time`).
+   */
   takenAtUs: number
   /** Number of this sample within its device since the device started; u32, wraps. */
   sequence: number

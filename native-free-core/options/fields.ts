@@ -77,6 +77,15 @@ export function durationMs(min: number, max: number) {
   })
 }
 
+/** So much a second, such as `2/s`, `30/min` or `5/h`; a bare number is taken as per second. Per second. */
+export function perSecond(min: number, max: number) {
+  return scalar(`so much per time from ${min} to ${max} a second, such as 2/s, 30/min or 5/h`, (raw) => {
+    const match = /^\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:\/\s*(s|min|h))?\s*$/i.exec(String(raw))
+    const value = match === null ? undefined : (Number(match[1]) * 1000) / DURATION_MS[(match[2] ?? 's').toLowerCase()]
+    return value !== undefined && value >= min && value <= max ? value : undefined
+  })
+}
+
 /** A size such as `64KiB` or `256MiB`; a bare number is taken as bytes. In bytes. */
 export function byteSize(min: number, max: number) {
   return scalar(`a size from ${min} to ${max} bytes, such as 64KiB or 256MiB`, (raw) => {

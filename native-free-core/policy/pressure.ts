@@ -41,3 +41,34 @@ export class PressureGauge {
     return this.#level
   }
 }
+
+/** Follows a level up at once, and down only when it has been lower for a while: one quiet second is no relief. */
+export class SlowFall {
+  readonly #afterMs: number
+  readonly #nowMs: () => number
+  #level: PressureLevel = 'green'
+  #reachedAtMs = 0
+
+  /**
+   * @param afterMs how long the level must have been lower
+   * @param nowMs monotonic
+   */
+  constructor(afterMs: number, nowMs: () => number) {
+    this.#afterMs = afterMs
+    this.#nowMs = nowMs
+  }
+
+  get level(): PressureLevel {
+    return this.#level
+  }
+
+  /** Call about as often as the level is told. @returns the level from now on */
+  update(level: PressureLevel): PressureLevel {
+    const nowMs = this.#nowMs()
+    const isLower = PRESSURE_LEVELS.indexOf(level) < PRESSURE_LEVELS.indexOf(this.#level)
+    if (isLower && nowMs - this.#reachedAtMs < this.#afterMs) return this.#level
+    this.#level = level
+    this.#reachedAtMs = nowMs
+    return level
+  }
+}

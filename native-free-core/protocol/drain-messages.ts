@@ -2,6 +2,7 @@
 import type { PortableError } from '../errors/telemetry-error.js'
 import type { SeriesDescriptor } from '../model/series.js'
 import type { BreakerState } from '../policy/circuit-breaker.js'
+import type { SpillState } from '../policy/spill-valve.js'
 import type { StreamLocator } from '../transport/batch-stream.js'
 import type { RedisOptions } from '../transport/redis/redis-options.js'
 
@@ -11,6 +12,8 @@ export interface DrainWorkerData {
   ring: SharedArrayBuffer
   /** What the worker's successor must know, and what was counted, see `journal/seal-journal`. */
   journal: SharedArrayBuffer
+  /** Where hub time lies in wall time, see `time/wall-memory`; absent: stamps are wall time already. */
+  wall?: SharedArrayBuffer
   producer: string
   epoch: number
   /** All series known when the worker starts, indexed by series id. */
@@ -25,6 +28,8 @@ export interface DrainWorkerData {
   }
   /** Where batches wait while the store takes none; absent: in the ring. Only for `mode: stream`. */
   spool?: SpoolOptions
+  /** Batches are held back in the spool from the start, see `hold`. */
+  isHeld: boolean
 }
 
 /** One drain worker's spool. */
@@ -37,6 +42,8 @@ export interface SpoolOptions {
   maxBytes: number
   /** A segment whose newest batch is older is dropped. */
   maxAgeMs: number
+  /** How long samples may wait in the ring for more to make a batch of, while batches go to the spool. */
+  batchAgeMs: number
   /** How long written batches may wait for the disk; 0: not at all. */
   fsyncMs: number
   /** Part of the bytes under way that replay leaves to live batches while there are any, 0..0.95. */
@@ -62,6 +69,8 @@ export interface ListPublish {
 export type ToDrainWorker =
   /** New series, in order of their ids from `from` on; what is known already is ignored. */
   | { kind: 'series'; from: number; series: readonly SeriesDescriptor[] }
+  /** Keep batches in the spool while processors are pressed, or send them again. Without a spool: nothing. */
+  | { kind: 'hold'; isHeld: boolean }
   /** Store what is in the ring, then end. Nothing may be published afterwards. */
   | { kind: 'drain-and-stop' }
 
@@ -73,6 +82,8 @@ export interface DrainStatus {
   breakerOpenings: number
   /** Batches sent again since the worker started. */
   batchesRetried: number
+  /** What is done because processors are pressed; absent without a spool. */
+  spill?: SpillState
   /** Why the store is not up, or why it was not before. */
   lastError?: StoreError
   /** Why the spool takes nothing, in words; samples wait in the ring then. */

@@ -23,7 +23,10 @@
  * - R2 sleep against publish: the consumer flips PUBLISHED only while it still is what made the ring look empty, then
  *   waits for it to change; the producer exchanges it and wakes the sleeper whose flip it gets back. Both are one step
  *   on one word, so no wake-up is lost, none is sent twice, and publishing takes one atomic access.
- * - R3 slot before CONSUMED: plain reads, then the store; the producer loads, then overwrites.
+ * - R3 slot before CONSUMED: plain reads, then the store; the producer loads, then overwrites. The same goes for the
+ *   instants that the consumer writes into slots it has taken (`restamp`).
+ *
+ * `takenAtUs` is hub time until the consumer has turned it into wall time, see `time/hub-time`.
  */
 import { TelemetryError } from '../errors/telemetry-error.js'
 import { MAX_RAW_BYTES } from '../model/sample.js'

@@ -167,6 +167,22 @@ export class RingConsumer {
   }
 
   /**
+   * Writes the instants of rows `0..count-1`, as drained last, back into their slots: whoever drains them again finds
+   * these. Before anything is rewound.
+   *
+   * Cost: a store per sample, into lines that the drain has just read.
+   */
+  restamp({ takenAtUs, count }: SampleColumns): void {
+    const floats = this.#floats
+    const mask = this.#mask
+    let index = this.#first
+    for (let row = 0; row < count; row++) {
+      floats[((index & mask) << FLOATS_SHIFT) + TAKEN_AT] = takenAtUs[row]
+      index = (index + 1) | 0
+    }
+  }
+
+  /**
    * Takes back the newest `samples` taken and not released: they are taken again.
    *
    * @throws TLM_INVARIANT_BROKEN more than those

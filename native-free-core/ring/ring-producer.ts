@@ -77,6 +77,11 @@ export class RingProducer {
     return this.capacity - this.backlog
   }
 
+  /** Bytes of `Sample.raw` that the ring holds. */
+  get rawBytes(): number {
+    return this.#raw.length
+  }
+
   /** Bytes of `Sample.raw` that can be published now, at least. */
   get freeRawBytes(): number {
     // ORDER R3: raw bytes are read before CONSUMED is stored, like their slot (RingConsumer.release).

@@ -25,7 +25,7 @@ export interface SealedBatch extends BatchHeader {
   samples: number
   /** Earliest `takenAtUs` in the batch. */
   firstTakenAtUs: number
-  /** Columnar msgpack, see `codec/batch-codec`. Opaque to transports. */
+  /** Columnar msgpack, see `codec/batch-codec`. Opaque to transports. Must not change until the outcome is known. */
   body: Uint8Array
 }
 
@@ -113,7 +113,10 @@ export interface DeadPart {
   body: Uint8Array
 }
 
-/** How the owner ends its leases, and the state to keep; applied in one atomic step. An entry's first naming counts. */
+/**
+ * How the owner ends its leases, and the state to keep. With rows of state it is applied in one atomic step; without, each
+ * entry's part is, and a store may cut a large settlement into steps. An entry's first naming counts.
+ */
 export interface Settlement {
   ack: readonly string[]
   retry: readonly RetryOrder[]
@@ -123,7 +126,10 @@ export interface Settlement {
 }
 
 export interface SettleResult {
-  /** `fenced`: the shard has another owner by now; nothing was changed. */
+  /**
+   * `fenced`: the shard has another owner by now. Nothing was changed; of a settlement without state, nothing that was not
+   * settled before the shard was lost.
+   */
   kind: 'settled' | 'fenced'
 }
 

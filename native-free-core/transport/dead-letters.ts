@@ -51,7 +51,13 @@ export interface DeadLetterFilter {
   class?: string | undefined
   fingerprint?: string | undefined
   shard?: number | undefined
+  /** Of a batch: its parts match as well. */
   correlationId?: string | undefined
+  /**
+   * Batches with series of this device, also those that cannot be read, as long as its name can still be seen. Looks at the
+   * bodies of the one shard that the device's batches go to.
+   */
+  device?: string | undefined
   /** Time of death, milliseconds since the Unix epoch, inclusive. */
   fromMs?: number | undefined
   /** Exclusive. */

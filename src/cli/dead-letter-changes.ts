@@ -9,6 +9,7 @@ import type { ReplayJob, ReplayRecord } from '../processor/dead-letters/replay-j
 import { type Refusal, ReplayJobs } from '../processor/dead-letters/replay-jobs.js'
 import { EXIT, type ExitCode, writeJson } from './command-context.js'
 import { isFiltering, type LetterAction, numberOf } from './letter-action.js'
+import { trialText, tryLetters } from './letter-trial.js'
 import { ago, counted, size, table } from './terminal.js'
 
 const PROGRESS_EVERY_MS = 200
@@ -25,10 +26,12 @@ export async function replay(action: LetterAction): Promise<ExitCode> {
     return outcomes.every((outcome) => outcome === 'replayed') ? EXIT.ok : EXIT.failed
   }
   requireChoice(action, 'replay')
-  if (values['dry-run'] === true) {
+  if (values['dry-run'] === true || values.try === true) {
     const found = await countLetters(box, filter, maxReplays)
-    if (isJson) writeJson(action, { dryRun: true, found })
-    else out.write(`Would replay:\n${countText(found)}${wornOutText(found, force)}`)
+    const trial = values.try === true ? await tryLetters(action) : undefined
+    if (isJson) writeJson(action, { dryRun: true, found, trial })
+    else
+      out.write(`Would replay:\n${countText(found)}${wornOutText(found, force)}${trial ? trialText(trial, out) : ''}`)
     return EXIT.ok
   }
   const ratePerSecond = numberOf(values, 'rate', 0.1, 100_000, false) ?? 100

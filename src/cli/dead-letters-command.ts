@@ -26,6 +26,7 @@ const FILTER_FLAGS: readonly CommandFlag[] = [
   { name: 'fingerprint', value: 'HEX', help: 'only of this group' },
   { name: 'shard', value: 'N', help: 'only of this shard' },
   { name: 'correlation', value: 'ID', help: 'only of this batch' },
+  { name: 'device', value: 'NAME', help: 'only batches with series of this device' },
   { name: 'from', value: 'TIME', help: 'that died then or later: 2026-01-31T12:00:00Z, or 2h for two hours ago' },
   { name: 'to', value: 'TIME', help: 'that died before' },
 ]
@@ -41,6 +42,7 @@ const FLAGS: readonly CommandFlag[] = [
   { name: 'rate', value: 'N', help: 'replay: letters per second (100)' },
   { name: 'force', help: 'replay: also what was replayed as often as it may be' },
   { name: 'dry-run', help: 'replay, purge: only say what it would be done to' },
+  { name: 'try', help: 'replay: like --dry-run, and runs them through the handlers as they are now, without effect' },
   { name: 'expect', value: 'N', help: 'purge: only when it is this many letters' },
   { name: 'json', help: 'JSON, for programs' },
 ]
@@ -86,7 +88,7 @@ export async function runDeadLetters(argv: readonly string[], context: CommandCo
   const box = await openDeadLetterBox(locator)
   try {
     const isJson = line.values.json === true
-    return await action({ ...context, box, filter, ids, values: line.values, isJson, maxReplays })
+    return await action({ ...context, box, filter, ids, values: line.values, isJson, maxReplays, settings })
   } finally {
     await box.close()
   }

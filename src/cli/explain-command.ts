@@ -1,7 +1,7 @@
 /** `node dist/processor.js explain ID`: the life of one batch, as far as the store and the findings know it. */
 
 import { messageOf, TelemetryError } from '#core/errors/telemetry-error'
-import { batchId, parseBatchId } from '#core/model/batch'
+import { batchId, wholeBatchOf } from '#core/model/batch'
 import type { Finding } from '#core/model/finding'
 import { PRIORITY_NAMES } from '#core/model/priority'
 import type { StoredBatch } from '#core/protocol/sink-messages'
@@ -51,7 +51,7 @@ export async function runExplain(argv: readonly string[], context: CommandContex
   }
   if (more.length > 0) throw new TelemetryError('TLM_OPTIONS_INVALID', 'explain: give one id.')
   const { settings, locator } = findStore(line.programArgs, context.env)
-  const name = parseBatchId(id) ?? (await nameOfLetter(id, locator, context))
+  const name = wholeBatchOf(id) ?? (await nameOfLetter(id, locator, context))
   if (name === undefined) return EXIT.failed
   const module = (await import(locator.moduleUrl)) as TracerModule
   const tracer = await module.openBatchTracer(locator.options)
@@ -77,7 +77,7 @@ async function nameOfLetter(
   const box = await openDeadLetterBox(locator)
   try {
     const found = await box.get(id)
-    const name = found && parseBatchId(found.letter.correlationId)
+    const name = found && wholeBatchOf(found.letter.correlationId)
     if (found === undefined) err.write(`No dead letter ${id}, any more.\n`)
     else if (name === undefined) err.write(`Dead letter ${id} is of no single batch: ${found.letter.message}\n`)
     return name

@@ -1,5 +1,6 @@
 import { TelemetryError } from '#core/errors/telemetry-error'
 import type { DeadLetterBox, DeadLetterFilter } from '#core/transport/dead-letters'
+import type { ProcessorSettings } from '../processor/config/processor-options.js'
 import type { CommandContext } from './command-context.js'
 import type { CommandLine } from './command-line.js'
 
@@ -12,6 +13,7 @@ export interface LetterAction extends CommandContext {
   values: CommandLine['values']
   isJson: boolean
   maxReplays: number
+  settings: ProcessorSettings
 }
 
 /** A flag's value as a number in a range; `undefined` when it is not given. @throws TLM_OPTIONS_INVALID */

@@ -10,13 +10,17 @@ export class DeadRows extends Map<number, DeadRow> {
   readonly groups = new Map<string, DeadLetterGroup>()
   /** Of the bodies. */
   bytes = 0
-  #sorted: NumberedDead[] | undefined
+  /** By position, with letters that are gone among them; `undefined` before it is wanted, and when one came late. */
+  #ordered: NumberedDead[] | undefined
 
   override set(n: number, row: DeadRow): this {
     this.delete(n)
     this.bytes += row.bytes
     this.#count(row)
-    this.#sorted = undefined
+    const numbered: NumberedDead = [n, row]
+    const last = this.#ordered?.at(-1)
+    if (last !== undefined && comparePositions(positionOf(last), positionOf(numbered)) > 0) this.#ordered = undefined
+    this.#ordered?.push(numbered)
     return super.set(n, row)
   }
 
@@ -27,14 +31,21 @@ export class DeadRows extends Map<number, DeadRow> {
     const name = row.fingerprint ?? UNGROUPED
     const group = this.groups.get(name)
     if (group !== undefined && --group.count === 0) this.groups.delete(name)
-    this.#sorted = undefined
     return super.delete(n)
   }
 
-  /** By position. Cost: sorts after changes only. */
-  sorted(): readonly NumberedDead[] {
-    this.#sorted ??= [...this].sort((a, b) => comparePositions(positionOf(a), positionOf(b)))
-    return this.#sorted
+  /**
+   * By position, with some that are gone, see {@link isThere}. Valid until the next change. Cost: none, mostly: letters die in
+   * order, and the array is cleared of those that are gone when they are half of it.
+   */
+  ordered(): readonly NumberedDead[] {
+    this.#ordered ??= [...this].sort((a, b) => comparePositions(positionOf(a), positionOf(b)))
+    if (this.#ordered.length > 2 * this.size + 1000) this.#ordered = this.#ordered.filter((one) => this.isThere(one))
+    return this.#ordered
+  }
+
+  isThere([n, row]: NumberedDead): boolean {
+    return this.get(n) === row
   }
 
   #count({ fingerprint, class: kind, message, diedAtUs }: DeadRow): void {

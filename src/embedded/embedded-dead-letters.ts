@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isOfBatch } from '#core/model/batch'
 import type { Clock } from '#core/time/clock'
 import {
   type DeadLetter,
@@ -14,6 +15,7 @@ import {
   type ReplayOutcome,
   UNGROUPED,
 } from '#core/transport/dead-letters'
+import { deviceMark } from '#core/transport/dead-letters/device-mark'
 import { mergeGroups } from '#core/transport/dead-letters/group-merge'
 import { pageOverShards, type ScanStart, type ShardScan } from '#core/transport/dead-letters/page-merge'
 import { comparePositions, parseId } from '#core/transport/dead-letters/positions'
@@ -26,11 +28,16 @@ import { ShardOrders } from './shard-orders.js'
 import { type StoreDirectory, shardFolders } from './store-directory.js'
 import { isMissing, storeError } from './store-failure.js'
 
+/** Rows that one look through a shard looks at: some 0.2 ms. */
+const ROWS_PER_LOOK = 4096
+/** What reading a body counts for. */
+const ROWS_PER_BODY = 256
+
 /**
  * Dead letters of the embedded store: read from the control logs by whoever asks, changed by the owner of their shard, or
  * by the box itself while nobody owns it.
  *
- * Thread: main. Cost of a page: what came to the control logs since the last one, and a step per letter.
+ * Thread: main. Cost of a page: what came to the control logs since the last one, and a bounded look at the letters.
  */
 export class EmbeddedDeadLetterBox implements DeadLetterBox {
   readonly #store: StoreDirectory
@@ -62,7 +69,15 @@ export class EmbeddedDeadLetterBox implements DeadLetterBox {
   }
 
   page(query: DeadLetterQuery): Promise<DeadLetterPage> {
-    return pageOverShards(this.shards, query, async (shard, start) => this.#scan(shard, start, query))
+    return this.#guarded(() =>
+      pageOverShards(this.shards, query, {
+        scan: (shard, start, step) => this.#scan(shard, start, step),
+        findFirst: async (shard, start, step) => {
+          const [first] = this.#stretch(shard, start, step)
+          return first && positionOf(first)
+        },
+      }),
+    )
   }
 
   get(id: string): Promise<{ letter: DeadLetter; body: Uint8Array } | undefined> {
@@ -148,17 +163,54 @@ export class EmbeddedDeadLetterBox implements DeadLetterBox {
 
   async close(): Promise<void> {}
 
-  #scan(shard: number, start: ScanStart | undefined, { filter, order, limit }: DeadLetterQuery): ShardScan {
+  async #scan(shard: number, start: ScanStart | undefined, query: Omit<DeadLetterQuery, 'cursor'>): Promise<ShardScan> {
+    const { filter, limit } = query
+    const mark = filter.device === undefined ? undefined : deviceMark(filter.device)
     const letters: DeadLetter[] = []
-    const sorted = this.#rowsOf(shard).sorted()
-    const isUp = order === 'oldest-first'
-    const step = isUp ? 1 : -1
-    for (let i = firstIndex(sorted, start, isUp); i >= 0 && i < sorted.length; i += step) {
-      if (!matches(filter, sorted[i])) continue
-      letters.push(letterOf(shard, sorted[i]))
-      if (letters.length >= limit) return { letters, stoppedAt: positionOf(sorted[i]) }
+    let effort = 0
+    for (const numbered of this.#stretch(shard, start, query)) {
+      effort++
+      if (matches(filter, numbered) && (mark === undefined || (await this.#holds(shard, numbered, mark)))) {
+        letters.push(letterOf(shard, numbered))
+      }
+      if (mark !== undefined) effort += ROWS_PER_BODY
+      if (letters.length >= limit || effort >= ROWS_PER_LOOK) return { letters, stoppedAt: positionOf(numbered) }
     }
     return { letters, stoppedAt: undefined }
+  }
+
+  /** Letters from `start` on within the filter's times. */
+  *#stretch(
+    shard: number,
+    start: ScanStart | undefined,
+    { filter, order }: Omit<DeadLetterQuery, 'cursor'>,
+  ): Generator<NumberedDead> {
+    const { fromMs = 0, toMs = Number.POSITIVE_INFINITY } = filter
+    const rows = this.#rowsOf(shard)
+    const ordered = rows.ordered()
+    const isUp = order === 'oldest-first'
+    const bound = isUp ? { ms: fromMs, n: 0, isInclusive: true } : { ms: toMs, n: 0, isInclusive: false }
+    const isBounded = start === undefined || (isUp ? start.ms < fromMs : start.ms >= toMs)
+    for (
+      let i = firstIndex(ordered, isBounded ? bound : start, isUp);
+      i >= 0 && i < ordered.length;
+      i += isUp ? 1 : -1
+    ) {
+      const { ms } = positionOf(ordered[i])
+      if (isUp ? ms >= toMs : ms < fromMs) return
+      if (rows.isThere(ordered[i])) yield ordered[i]
+    }
+  }
+
+  /** Whether a letter's body holds the bytes. */
+  async #holds(shard: number, [, { bodyFile }]: NumberedDead, mark: Buffer): Promise<boolean> {
+    if (!bodyFile) return false
+    try {
+      return (await readFile(join(shardFolders(this.#store, shard).bodies, bodyFile))).includes(mark)
+    } catch (error) {
+      if (isMissing(error)) return false // it went meanwhile
+      throw error
+    }
   }
 
   /** Outcomes in the order of `ids`; of an id named twice, the second is gone. */
@@ -209,27 +261,22 @@ interface Note {
   text: string
 }
 
-function matches(filter: DeadLetterFilter, [, row]: NumberedDead): boolean {
-  const { class: kind, fingerprint, correlationId, fromMs = 0, toMs = Number.POSITIVE_INFINITY } = filter
-  const diedAtMs = Math.floor(row.diedAtUs / 1000)
+function matches({ class: kind, fingerprint, correlationId }: DeadLetterFilter, [, row]: NumberedDead): boolean {
   return (
     (kind === undefined || row.class === kind) &&
     (fingerprint === undefined || (row.fingerprint ?? UNGROUPED) === fingerprint) &&
-    (correlationId === undefined || row.correlationId === correlationId) &&
-    diedAtMs >= fromMs &&
-    diedAtMs < toMs
+    (correlationId === undefined || isOfBatch(row.correlationId, correlationId))
   )
 }
 
 /** Index of the first letter of a page, by bisection. */
-function firstIndex(sorted: readonly NumberedDead[], start: ScanStart | undefined, isUp: boolean): number {
-  if (start === undefined) return isUp ? 0 : sorted.length - 1
+function firstIndex(ordered: readonly NumberedDead[], start: ScanStart, isUp: boolean): number {
   let low = 0
-  let high = sorted.length
+  let high = ordered.length
   // Afterwards: how many letters lie before the page going up, or belong to it going down.
   while (low < high) {
     const middle = (low + high) >> 1
-    const order = comparePositions(positionOf(sorted[middle]), start)
+    const order = comparePositions(positionOf(ordered[middle]), start)
     const isBefore = order < 0 || (order === 0 && start.isInclusive !== isUp)
     if (isBefore) low = middle + 1
     else high = middle

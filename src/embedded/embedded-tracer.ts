@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { batchId } from '#core/model/batch'
+import { batchId, isOfBatch } from '#core/model/batch'
 import type { Clock } from '#core/time/clock'
 import type { BatchName, BatchPlace, BatchTrace, BatchTracer, LiveBatch } from '#core/transport/batch-tracer'
 import type { ControlRows } from './control-rows.js'
@@ -80,7 +80,7 @@ export class EmbeddedTracer implements BatchTracer {
     const id = batchId(batch, batch.shard)
     const places: BatchPlace[] = []
     for (const [n, row] of rows.retries) {
-      if (row.correlationId !== id) continue
+      if (!isOfBatch(row.correlationId, id)) continue
       const { priority, attempts, samples, bytes, dueAtMs, storedAtUs, deliveryCount, generation = 0 } = row
       const deliveries = rows.deliveries.get(`retry ${n}`) ?? deliveryCount
       const live = { priority, storedAtMs: storedAtUs / 1000, attempts, deliveries, generation, samples, bytes }
@@ -88,7 +88,8 @@ export class EmbeddedTracer implements BatchTracer {
       places.push(isDue ? { kind: 'waiting', ...live } : { kind: 'delayed', dueAtMs, ...live })
     }
     for (const numbered of rows.dead) {
-      if (numbered[1].correlationId === id) places.push({ kind: 'dead', letter: letterOf(batch.shard, numbered) })
+      if (isOfBatch(numbered[1].correlationId, id))
+        places.push({ kind: 'dead', letter: letterOf(batch.shard, numbered) })
     }
     return places
   }

@@ -1,6 +1,9 @@
 import type { BreakerState } from '#core/policy/circuit-breaker'
+import type { CloseReason } from '#core/policy/flush-policy'
 import type { PressureLevel } from '#core/policy/pressure'
+import type { SpillState } from '#core/policy/spill-valve'
 import type { SpoolFigures } from './spool/spool-watch.js'
+import type { ClockFigures } from './time/hub-clock.js'
 
 /** What the hub says of itself at one moment: the one source of REST bodies, metrics and the terminal's lines. */
 export interface HubFigures {
@@ -19,6 +22,8 @@ export interface HubFigures {
     retried: number
     inFlight: number
     bytes: number
+    /** By what closed them. */
+    closedBy: Readonly<Record<CloseReason, number>>
     meanLatencyMs: number
   }
   /** Drain workers. */
@@ -27,10 +32,13 @@ export interface HubFigures {
   isStoreUp: boolean
   /** What the processors last said of their backlog. */
   pressure: PressureLevel
+  /** Drain workers by what they do about it; all 0 without a spool. */
+  spill: Readonly<Record<SpillState, number>>
   /** The gravest of the drain workers' circuit breakers. */
   breaker: BreakerState
   /** `undefined`: there is none, or it cannot be used. */
   spool: SpoolFigures | undefined
+  clock: ClockFigures
   /** What an operator should know, in words; `undefined` when all is well. */
   problem: string | undefined
   /** Input that gave no sample, by device and reason. */

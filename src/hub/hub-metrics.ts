@@ -3,12 +3,15 @@ import type { LatencyRecorder } from '#core/observe/latency-recorder'
 import { BREAKER_STATES } from '#core/policy/circuit-breaker'
 import { CLOSE_REASONS } from '#core/policy/flush-policy'
 import { PRESSURE_LEVELS } from '#core/policy/pressure'
+import { SPILL_STATES } from '#core/policy/spill-valve'
 import { SLOT_BYTES } from '#core/ring/layout'
 import { latencyHistogram } from '../host/latency-histogram.js'
 import { createMetrics, type HistogramDefinition, type MetricDefinition } from '../host/metrics.js'
 import { packageVersion } from '../host/program-options.js'
 import { busMetrics } from './buses/bus-metrics.js'
 import type { BusRegistry } from './buses/bus-registry.js'
+import type { ChannelFigures } from './channels/channel-counts.js'
+import { channelMetrics } from './channels/channel-metrics.js'
 import { DEVICE_STATES } from './devices/device-state.js'
 import { readingMetrics } from './devices/reading-metrics.js'
 import type { DrainSupervisor } from './drain/drain-supervisor.js'
@@ -16,17 +19,19 @@ import type { Gateway } from './gateway.js'
 import { type HubFigures, imbalanceOf } from './hub-figures.js'
 import type { SeriesRegistry } from './intake/series-registry.js'
 import { spoolMetrics } from './spool/spool-metrics.js'
-import type { SpoolFigures } from './spool/spool-watch.js'
+import { clockMetrics } from './time/clock-metrics.js'
 
 export interface HubMetricsContext {
   figures(): HubFigures
   gateway: Gateway
   buses: BusRegistry
+  /** Of the channels that have a pipeline. */
+  channels(): readonly ChannelFigures[]
   supervisor: DrainSupervisor
   registry: SeriesRegistry
   latency: LatencyRecorder
-  /** Absent: there is none. */
-  spool: { figures(): SpoolFigures; fsync: LatencyRecorder } | undefined
+  /** How long flushes of the spool to the disk took. */
+  fsync: LatencyRecorder
   /** `redis`, `redis-list` or `embedded`. */
   sink: string
   /** Wall time of the start, seconds. */
@@ -38,19 +43,37 @@ type Definitions = readonly (MetricDefinition | HistogramDefinition)[]
 /** Seconds. */
 const LATENCY_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600]
 
-export function createHubMetrics(context: HubMetricsContext) {
-  return createMetrics([
-    ...programMetrics(context),
-    ...ledgerMetrics(context),
-    ...deviceMetrics(context),
+export interface HubMetrics {
+  readonly contentType: string
+  /** The metrics in Prometheus' text format, all of the same moment. */
+  render(): Promise<string>
+}
+
+export function createHubMetrics(context: HubMetricsContext): HubMetrics {
+  let figures = context.figures()
+  const snapshot = { ...context, figures: () => figures }
+  const { fsync } = context
+  const registry = createMetrics([
+    ...programMetrics(snapshot),
+    ...ledgerMetrics(snapshot),
+    ...deviceMetrics(snapshot),
     ...readingMetrics(context.gateway),
     ...busMetrics(context.buses),
-    ...ringMetrics(context),
-    ...batchMetrics(context),
-    ...sinkMetrics(context),
-    ...pressureMetrics(context),
-    ...(context.spool === undefined ? [] : spoolMetrics(() => context.spool!.figures(), context.spool.fsync)),
+    ...channelMetrics(() => context.channels()),
+    ...clockMetrics(() => figures.clock),
+    ...ringMetrics(snapshot),
+    ...batchMetrics(snapshot),
+    ...sinkMetrics(snapshot),
+    ...pressureMetrics(snapshot),
+    ...(figures.spool === undefined ? [] : spoolMetrics(() => figures.spool!, fsync)),
   ])
+  return {
+    contentType: registry.contentType,
+    render: () => {
+      figures = context.figures()
+      return registry.metrics()
+    },
+  }
 }
 
 function programMetrics({ startedAtSeconds, figures }: HubMetricsContext): Definitions {
@@ -109,7 +132,9 @@ function deviceMetrics({ gateway, figures, registry }: HubMetricsContext): Defin
       labels: ['device'],
       read: () =>
         gateway.devices.map((device) => {
-          const isUp = device.state === 'Measuring' && device.figures?.fault === undefined
+          const { figures } = device
+          const hasRead = figures === undefined || (figures.fault === undefined && figures.lastSuccessUs !== undefined)
+          const isUp = device.state === 'Measuring' && hasRead
           return { labels: { device: device.snapshot().name }, value: Number(isUp) }
         }),
     },
@@ -164,21 +189,12 @@ function ringMetrics({ supervisor }: HubMetricsContext): Definitions {
   ]
 }
 
-function batchMetrics({ supervisor }: HubMetricsContext): Definitions {
-  const names = {
-    samples: 'closedBySamples',
-    bytes: 'closedByBytes',
-    age: 'closedByAge',
-    stop: 'closedByStop',
-  } as const
+function batchMetrics({ figures }: HubMetricsContext): Definitions {
   return [
     {
       ...counter('hub_batches_closed_total', 'Batches, by what closed them.'),
       labels: ['reason'],
-      read: () => {
-        const totals = supervisor.totals()
-        return CLOSE_REASONS.map((reason) => ({ labels: { reason }, value: totals[names[reason]] }))
-      },
+      read: () => CLOSE_REASONS.map((reason) => ({ labels: { reason }, value: figures().batches.closedBy[reason] })),
     },
   ]
 }
@@ -243,6 +259,11 @@ function pressureMetrics({ figures }: HubMetricsContext): Definitions {
       ...gauge('hub_pressure_level', '1 for the level that the processors last told.'),
       labels: ['level'],
       read: () => PRESSURE_LEVELS.map((level) => ({ labels: { level }, value: Number(figures().pressure === level) })),
+    },
+    {
+      ...gauge('hub_pressure_spill_rings', 'Drain workers by what they do because processors are behind.'),
+      labels: ['state'],
+      read: () => SPILL_STATES.map((state) => ({ labels: { state }, value: figures().spill[state] })),
     },
   ]
 }

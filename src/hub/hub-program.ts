@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import type { Registry } from 'prom-client'
 import { messageOf } from '#core/errors/telemetry-error'
 import { droppedOf } from '#core/journal/spool-counts'
 import { LatencyRecorder } from '#core/observe/latency-recorder'
 import { RecentLatency } from '#core/observe/recent-latency'
+import { type PressureLevel, SlowFall } from '#core/policy/pressure'
+import { SPILL_STATES } from '#core/policy/spill-valve'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
 import { createHttpServer, type HttpServerOptions, listen } from '../host/http-server.js'
@@ -17,6 +18,7 @@ import { addRecorderRoute } from './api/recorder-route.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
 import { Traces } from './api/trace-route.js'
 import { BusRegistry } from './buses/bus-registry.js'
+import type { ChannelSink } from './channels/channel-sink.js'
 import type { HubOptions } from './config/hub-options.js'
 import type { DeviceTransition } from './devices/device.js'
 import { createDevice } from './devices/device-factory.js'
@@ -24,9 +26,10 @@ import { DrainSupervisor } from './drain/drain-supervisor.js'
 import type { Fault } from './drivers/contract/fault.js'
 import { Gateway } from './gateway.js'
 import type { HubFigures, HubLedger } from './hub-figures.js'
-import { createHubMetrics } from './hub-metrics.js'
+import { createHubMetrics, type HubMetrics } from './hub-metrics.js'
 import { Intake } from './intake/intake.js'
 import { PushedReadings } from './intake/pushed-readings.js'
+import { isSpilled } from './intake/ring-classes.js'
 import { SeriesRegistry } from './intake/series-registry.js'
 import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
@@ -34,6 +37,8 @@ import { PressureWatch } from './pressure-watch.js'
 import { FlightRecorder } from './recorder/flight-recorder.js'
 import { gravestBreaker, SpoolWatch } from './spool/spool-watch.js'
 import { rolesOf } from './store-roles.js'
+import { HubClock } from './time/hub-clock.js'
+import { hostSyncProbe } from './time/sync-probe.js'
 
 /** Largest body of `POST /telemetry`: a thousand readings of the usual size. */
 const MAX_BODY_BYTES = 256 * 1024
@@ -41,6 +46,8 @@ const MAX_BODY_BYTES = 256 * 1024
 const DEVICES_STOP_SHARE = 0.25
 /** Kept for closing the server and ending the process. */
 const CLOSE_RESERVE_MS = 300
+/** The level must have been lower for so long before batches that are held back are sent. */
+const SPILL_FALL_MS = 3000
 /** Where metrics and figures list what came over REST. */
 const PUSHED = 'POST /telemetry'
 
@@ -50,6 +57,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #log: Logger
   readonly #latency = new LatencyRecorder()
   readonly #recentLatency = new RecentLatency(systemClock)
+  readonly #clock: HubClock
   readonly #supervisor: DrainSupervisor
   readonly #ladder: SheddingLadder
   readonly #pressure: PressureWatch | undefined
@@ -57,8 +65,10 @@ export class HubProgram implements Program<HubFigures> {
   readonly #pushed: PushedReadings
   readonly #buses = new BusRegistry()
   readonly #traces: Traces
+  /** Of each device's last transition that was logged. */
+  readonly #reasons = new Map<string, string>()
   readonly #gateway: Gateway
-  readonly #metrics: Registry
+  readonly #metrics: HubMetrics
   readonly #http: HttpServerOptions
   readonly #server: FastifyInstance
   readonly #watch: LedgerWatch
@@ -74,14 +84,22 @@ export class HubProgram implements Program<HubFigures> {
     this.#options = options
     this.#log = log
     const registry = new SeriesRegistry(options.maxSeries)
+    this.#clock = new HubClock({
+      ...options.time,
+      probe: hostSyncProbe(options.time.syncedFile),
+      isCrowded: () => this.#supervisor.rings.some(({ lane }) => lane.isCrowded),
+      log,
+    })
     this.#supervisor = new DrainSupervisor({
       hubId: options.id,
       workers: options.ring.workers,
+      classes: options.ring.classes,
       ring: options.ring,
       batch: options.batch,
       publish: publishOf(options),
       shards: options.store.shards,
       spool: options.spool,
+      wall: this.#clock.memory,
       registry,
       clock: systemClock,
       log,
@@ -91,7 +109,12 @@ export class HubProgram implements Program<HubFigures> {
     this.#ladder = new SheddingLadder(options.backpressure)
     // A list has no processor of ours behind it.
     if (options.publish.mode === 'stream') {
-      this.#pressure = new PressureWatch(streamLocator(options.store), this.#ladder, log)
+      const spill = new SlowFall(SPILL_FALL_MS, systemClock.monotonicMs)
+      const onLook = (level: PressureLevel) => {
+        const held = spill.update(level)
+        this.#supervisor.hold((classes) => isSpilled(options.backpressure, held, classes))
+      }
+      this.#pressure = new PressureWatch(streamLocator(options.store), this.#ladder, onLook, log)
     }
     if (options.spool !== undefined && this.#supervisor.hasSpool) {
       const counts = () => this.#supervisor.totals().spool
@@ -100,19 +123,24 @@ export class HubProgram implements Program<HubFigures> {
     const rejects = new RateLimitedLog(log, systemClock)
     this.#intake = new Intake({
       lanes: this.#supervisor.rings.map(({ lane }) => lane),
+      classes: this.#supervisor.classes,
       registry,
       ladder: this.#ladder,
+      stampOriginUs: this.#clock.stampOriginUs,
       onReject: (device, reason, detail) => {
         rejects.warn(`${device} ${reason}`, { device, reason, detail }, 'input gave no sample')
       },
     })
     this.#pushed = new PushedReadings(this.#intake)
+    const channels: ChannelSink[] = []
     const factory = {
       intake: this.#intake,
-      clock: systemClock,
+      clock: this.#clock.wallClock,
+      stampClock: this.#clock.stampClock,
       buses: this.#buses,
       overflow: options.overflow,
       everyMs: options.everyMs,
+      channels,
       onTransition: (transition: DeviceTransition) => this.#logTransition(transition),
       onReading: {
         onFault: (device: string, { fault, message }: Fault) =>
@@ -122,14 +150,16 @@ export class HubProgram implements Program<HubFigures> {
     }
     const devices = Object.entries(options.devices).map(([name, config]) => createDevice(name, config, factory))
     this.#gateway = new Gateway(devices)
+    this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
     this.#metrics = createHubMetrics({
       figures: () => this.figures(),
       gateway: this.#gateway,
       buses: this.#buses,
+      channels: () => channels.flatMap((sink) => sink.figures()),
       supervisor: this.#supervisor,
       registry,
       latency: this.#latency,
-      spool: this.#spool && { figures: this.#spool.figures.bind(this.#spool), fsync: this.#fsync },
+      fsync: this.#fsync,
       sink: sinkName(options),
       startedAtSeconds: Math.round(performance.timeOrigin / 1000),
     })
@@ -142,7 +172,7 @@ export class HubProgram implements Program<HubFigures> {
     })
     addTelemetryRoute(this.#server, {
       readings: () => (this.#isStopping ? undefined : this.#pushed),
-      clock: systemClock,
+      clock: this.#clock.wallClock,
     })
     this.#traces = new Traces({ buses: this.#buses, devices: options.devices })
     this.#traces.addRoute(this.#server)
@@ -150,7 +180,6 @@ export class HubProgram implements Program<HubFigures> {
     if (recorder !== undefined) this.#buses.observation.add(recorder)
     addRecorderRoute(this.#server, recorder)
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
-    this.#doctor = new StoreDoctor(options.store, rolesOf(options), log)
   }
 
   get url(): string {
@@ -163,6 +192,7 @@ export class HubProgram implements Program<HubFigures> {
     const port = await listen(this.#server, this.#http)
     this.#url = `http://${http.host.includes(':') ? `[${http.host}]` : http.host}:${port}`
     for (const note of notes) this.#log.warn(note)
+    this.#clock.start()
     await this.#supervisor.start()
     this.#watch.start()
     this.#pressure?.start()
@@ -182,6 +212,7 @@ export class HubProgram implements Program<HubFigures> {
     await this.#gateway.stop(deadlineMs * DEVICES_STOP_SHARE)
     // A driver that did not end in time must not publish behind the last drain.
     this.#intake.close()
+    this.#clock.stop()
     await this.#supervisor.stop(Math.max(0, untilMs - performance.now()))
     this.#watch.look()
     this.#watch.stop()
@@ -209,14 +240,25 @@ export class HubProgram implements Program<HubFigures> {
         retried: sum(({ batchesRetried }) => batchesRetried),
         inFlight: sum(({ batchesInFlight }) => batchesInFlight),
         bytes: totals.bytesStored,
+        closedBy: {
+          samples: totals.closedBySamples,
+          bytes: totals.closedByBytes,
+          age: totals.closedByAge,
+          stop: totals.closedByStop,
+        },
         meanLatencyMs: this.#latency.meanUs / 1000,
       },
       workers: rings.length,
       workerRestarts: sum(({ restarts }) => restarts),
       isStoreUp,
       pressure: this.#ladder.level,
+      spill: countsOf(
+        SPILL_STATES,
+        rings.map(({ status }) => status?.spill),
+      ),
       breaker: gravestBreaker(rings.map(({ status }) => status?.breaker)),
       spool: this.#spool?.figures(),
+      clock: this.#clock.figures(),
       problem: problem ?? this.#doctor.problem,
       rejected: [
         ...this.#intake.rejected(),
@@ -257,7 +299,10 @@ export class HubProgram implements Program<HubFigures> {
     this.#recentLatency.add(encoded)
   }
 
+  /** A try that fails as the one before says nothing new. */
   #logTransition({ device, from, to, event, reason }: DeviceTransition): void {
+    if (from === to && this.#reasons.get(device) === reason) return
+    this.#reasons.set(device, reason)
     const isTrouble = to === 'Error' || to === 'SafeState'
     this.#log[isTrouble ? 'warn' : 'info']({ device, from, to, event, reason }, `device ${device}: ${to}`)
   }
@@ -267,6 +312,12 @@ function publishOf({ store, publish }: HubOptions): StreamPublish | ListPublish 
   return publish.mode === 'list' && store.kind === 'redis'
     ? { mode: 'list', redis: store.redis, taskType: publish.taskType }
     : { mode: 'stream', locator: streamLocator(store) }
+}
+
+/** How often each of the names is among the values. */
+function countsOf<Name extends string>(names: readonly Name[], values: readonly (Name | undefined)[]) {
+  const counts = names.map((name) => [name, values.filter((value) => value === name).length])
+  return Object.fromEntries(counts) as Record<Name, number>
 }
 
 function sinkName({ store, publish }: HubOptions): string {

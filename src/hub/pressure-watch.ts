@@ -1,4 +1,5 @@
 import { messageOf } from '#core/errors/telemetry-error'
+import type { PressureLevel } from '#core/policy/pressure'
 import { Repeated } from '#core/time/repeated'
 import type { StreamLocator } from '#core/transport/batch-stream'
 import type { PressureModule, PressureSignal } from '#core/transport/pressure-signal'
@@ -11,13 +12,16 @@ const INTERVAL_MS = 1000
 export class PressureWatch {
   readonly #locator: StreamLocator
   readonly #ladder: SheddingLadder
+  readonly #onLook: (level: PressureLevel) => void
   readonly #log: Logger
   readonly #looks = new Repeated(() => this.#look(), INTERVAL_MS)
   #signal: PressureSignal | undefined
 
-  constructor(locator: StreamLocator, ladder: SheddingLadder, log: Logger) {
+  /** @param onLook hears the level every second, whether or not it is another one */
+  constructor(locator: StreamLocator, ladder: SheddingLadder, onLook: (level: PressureLevel) => void, log: Logger) {
     this.#locator = locator
     this.#ladder = ladder
+    this.#onLook = onLook
     this.#log = log
   }
 
@@ -46,8 +50,10 @@ export class PressureWatch {
     return ((await import(moduleUrl)) as PressureModule).openPressureSignal(options)
   }
 
-  #set(level: Parameters<SheddingLadder['setLevel']>[0]): void {
-    if (!this.#ladder.setLevel(level)) return
+  #set(level: PressureLevel): void {
+    const isChanged = this.#ladder.setLevel(level)
+    this.#onLook(level)
+    if (!isChanged) return
     if (level === 'green') this.#log.info({ level }, 'the processors keep up again')
     else this.#log.warn({ level }, 'the processors are behind')
   }

@@ -20,6 +20,7 @@ import { InFlightBudget } from './consume/in-flight-budget.js'
 import { LedgerBook } from './consume/processor-ledger.js'
 import type { ShardLoopContext } from './consume/shard-loop-context.js'
 import { TrialGate } from './consume/trial-gate.js'
+import { LetterTrials } from './dead-letters/letter-trial.js'
 import { DeadLetterWorkbench } from './dead-letters/workbench.js'
 import { ThreadPool } from './dispatch/handler-pool.js'
 import { HandlerWatch } from './dispatch/handler-watch.js'
@@ -61,6 +62,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   readonly #probes = { runs: 0 }
   readonly #locator: StreamLocator
   readonly #deadLetters: DeadLetterWorkbench
+  readonly #letterTrials: LetterTrials
   readonly #stopping = new AbortController()
   readonly #startedMs = systemClock.monotonicMs()
   #session: StoreSession | undefined
@@ -90,6 +92,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       this.#handlerChanged(type, state),
     )
     this.#pool = new ThreadPool(poolOptions, systemClock, log, (durationMs) => this.#metrics.observeRun(durationMs))
+    this.#letterTrials = new LetterTrials(poolOptions, systemClock, log)
     this.#sink = new SinkThread(sinkModule, log)
     this.#reader = new SinkReader(sinkModule)
     this.#metrics = createProcessorMetrics({
@@ -145,6 +148,7 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
       addDeadLetterRoutes(instance, {
         box: () => this.#deadLetters.box(),
         jobs: this.#deadLetters.jobs,
+        trials: this.#letterTrials,
         maxReplays: this.#settings.maxReplays,
       })
     })
@@ -160,7 +164,8 @@ export class ProcessorProgram implements Program<ProcessorFigures> {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort()
     this.#doctor.stop()
-    await within(this.#deadLetters.close(), deadlineMs * 0.1)
+    const closing = Promise.all([this.#deadLetters.close(), this.#letterTrials.close()])
+    await within(closing, deadlineMs * 0.1)
     await within(this.#opening, deadlineMs * 0.1)
     const work = this.#session?.stop() ?? Promise.resolve()
     const orderly = await within(work, deadlineMs * ORDERLY_PART)

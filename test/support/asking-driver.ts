@@ -13,7 +13,11 @@ export const askingDriver: AnyPolledDriver = polledDriver({
   channels: () => [{ name: 'level', quantity: 'level', unit: '%' }],
   cost: () => ({ transactions: [{ bytes: 3 }], conversionMs: 0, answerMs: 5 }),
   shortestEveryMs: () => 1,
-  initialise: (port: LinePort, { unit }) => port.exchange(Uint8Array.of(unit, 0xff), () => 2),
+  async initialise(port: LinePort, { unit }, tools) {
+    const answer = await port.exchange(Uint8Array.of(unit, 0xff), () => 2)
+    if (answer[0] !== unit) throw tools.fault('identity', `Unit ${answer[0]} is there, not ${unit}.`)
+    return answer
+  },
   async acquire(port: LinePort, { unit }, tools) {
     const answer = await port.exchange(Uint8Array.of(unit), () => 2)
     if (answer[1] === 0xee) throw tools.fault('setup', 'The device has lost its setup.')

@@ -7,6 +7,7 @@ import { createRing } from '#core/ring/layout'
 import { RingConsumer } from '#core/ring/ring-consumer'
 import { RingProducer } from '#core/ring/ring-producer'
 import { systemClock } from '#core/time/clock'
+import { WallReader } from '#core/time/wall-memory'
 import type { RollBack } from '#workers/drain/append-window'
 import { DrainLoop } from '#workers/drain/drain-loop'
 import { SeriesCatalogue } from '#workers/drain/series-catalogue'
@@ -25,6 +26,10 @@ export interface DrainBenchOptions {
   maxBytes: number
   maxInFlight: number
   startIndex?: number
+  /** Stamp of the first sample. Microseconds. */
+  takenAtUs: number
+  /** Where hub time lies in wall time; absent: stamps are wall time. */
+  wall?: SharedArrayBuffer
 }
 
 const DEFAULTS: DrainBenchOptions = {
@@ -35,8 +40,8 @@ const DEFAULTS: DrainBenchOptions = {
   maxBytes: 600,
   maxInFlight: 3,
   startIndex: 2 ** 32 - 40,
+  takenAtUs: 1_700_000_000_000_000,
 }
-const TAKEN_AT_US = 1_700_000_000_000_000
 
 /** One ring, one journal and one store, drained by workers that live as long as the test lets them, on one thread. */
 export class DrainBench {
@@ -85,7 +90,7 @@ export class DrainBench {
     for (let n = 0; n < samples; n++) {
       const device = this.published % this.series.length
       const sequence = this.#published[device]
-      const takenAtUs = TAKEN_AT_US + this.published * 100
+      const takenAtUs = this.#options.takenAtUs + this.published * 100
       const isIn = this.producer.tryPublishReading(takenAtUs, [device], [sequence / 2], sequence, 0, 1)
       if (!isIn) return
       this.#published[device]++
@@ -94,7 +99,7 @@ export class DrainBench {
 
   /** Runs one worker to its end; `onStep` may throw {@link Killed}. @returns whether it was killed */
   async runWorker(onStep: (step: string) => void = () => {}, stops = true): Promise<boolean> {
-    const { shards, maxSamples, maxBytes, maxInFlight } = this.#options
+    const { shards, maxSamples, maxBytes, maxInFlight, wall } = this.#options
     const capacity = maxSamples * 2
     const catalogue = new SeriesCatalogue(shards, this.series)
     this.#catalogue = catalogue
@@ -123,6 +128,7 @@ export class DrainBench {
         }),
         latency: new LatencyRecorder(),
         clock: systemClock,
+        ...(wall !== undefined && { wall: new WallReader(wall) }),
         capacity,
         maxSamples,
         maxAgeMs: 0,

@@ -28,7 +28,7 @@ export class ManualClock {
 /** Reads options as the hub does: snake_case keys, defaults filled in. @throws ZodError */
 export function optionsOf<Shape extends OptionShape>(
   driver: { options?: (field: typeof OPTION_FIELDS) => Shape },
-  written: Readonly<Record<string, unknown>> = {},
+  written: object = {},
 ): OptionsOf<Shape> {
   const read = z.strictObject(driver.options?.(OPTION_FIELDS) ?? {}).parse(written) as Record<string, unknown>
   const given = Object.entries(read).filter(([, value]) => value !== undefined)

@@ -5,6 +5,9 @@ export interface StoredSeries {
   /** By `device/channel`: sequences in the order in which the store gives them. */
   sequences: Map<string, number[]>
   samples: number
+  /** Instants of the oldest and the newest sample, microseconds. */
+  oldestUs: number
+  newestUs: number
   batches: number
 }
 
@@ -13,7 +16,7 @@ export async function readBack({ moduleUrl, options }: StreamLocator): Promise<S
   const { openBatchStream } = (await import(moduleUrl)) as StreamModule
   const stream = await openBatchStream(options, `read-back-${process.pid}-${performance.now()}`)
   const decoder = new BatchDecoder()
-  const stored: StoredSeries = { sequences: new Map(), samples: 0, batches: 0 }
+  const stored: StoredSeries = { sequences: new Map(), samples: 0, oldestUs: Infinity, newestUs: -Infinity, batches: 0 }
   try {
     for (let shard = 0; shard < stream.shards; shard++) {
       const owned = await stream.own(shard, 30_000)
@@ -27,6 +30,8 @@ export async function readBack({ moduleUrl, options }: StreamLocator): Promise<S
           stored.samples += batch.count
           for (let row = 0; row < batch.count; row++) {
             const { device, channel } = batch.series[batch.seriesIndex[row]]
+            stored.oldestUs = Math.min(stored.oldestUs, batch.takenAtUs[row])
+            stored.newestUs = Math.max(stored.newestUs, batch.takenAtUs[row])
             const key = `${device}/${channel}`
             const known = stored.sequences.get(key)
             if (known === undefined) stored.sequences.set(key, [batch.sequences[row]])

@@ -12,8 +12,12 @@ export interface TestCluster {
   readonly seeds: { host: string; port: number }[]
   /** The master that holds a slot, as the first node that answers says. */
   holderOf(slot: number): Promise<ClusterNode>
-  /** Moves a slot with all its keys to another master, while it is in use, as `redis-cli --cluster reshard` does. */
-  moveSlot(slot: number, to: ClusterNode): Promise<void>
+  /**
+   * Moves a slot with all its keys to another master, while it is in use, as `redis-cli --cluster reshard` does.
+   *
+   * @param midway waited for when the first of its keys have moved; nodes may have been restarted then
+   */
+  moveSlot(slot: number, to: ClusterNode, midway?: () => Promise<void>): Promise<void>
   stop(): Promise<void>
 }
 
@@ -48,7 +52,7 @@ export async function startCluster(
     nodes,
     seeds: heads.map(({ port }) => ({ host: '127.0.0.1', port })),
     holderOf: (slot) => holderOf(nodes, slot),
-    moveSlot: async (slot, to) => moveSlot(nodes, await holderOf(nodes, slot), to, slot),
+    moveSlot: async (slot, to, midway) => moveSlot(nodes, await holderOf(nodes, slot), to, slot, midway),
     stop,
   }
 }
@@ -146,17 +150,26 @@ async function holderOf(nodes: readonly ClusterNode[], slot: number): Promise<Cl
 }
 
 /** The steps of the Redis Cluster Specification, "Live resharding". */
-async function moveSlot(nodes: readonly ClusterNode[], from: ClusterNode, to: ClusterNode, slot: number) {
+async function moveSlot(
+  nodes: readonly ClusterNode[],
+  from: ClusterNode,
+  to: ClusterNode,
+  slot: number,
+  midway: () => Promise<void> = async () => {},
+): Promise<void> {
   if (from === to) return
   const [source, target] = [from.admin, to.admin]
   const [sourceId, targetId] = [await idOf(from), await idOf(to)]
   await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId)
   await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId)
-  for (;;) {
-    const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 10)) as string[]
-    if (keys.length === 0) break
+  const migrate = async (count: number) => {
+    const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, count)) as string[]
     for (const key of keys) await source.call('MIGRATE', '127.0.0.1', to.port, key, 0, 5000)
+    return keys.length
   }
+  await migrate(2)
+  await midway()
+  while ((await migrate(10)) > 0);
   for (const node of [to, from, ...nodes.filter((other) => other !== to && other !== from)]) {
     const admin = node.admin
     // Replicas hear of it from their masters.

@@ -58,6 +58,8 @@ export class SpoolBench {
   /** By device: the next sequence; goes on over runs, so that order shows. */
   readonly #published: number[]
   #run: Run
+  /** The processors are behind: told to every worker. */
+  #isHeld = false
   #epoch = 1_700_000_000_000_000
 
   constructor(options: Partial<SpoolBenchOptions> = {}) {
@@ -112,9 +114,14 @@ export class SpoolBench {
    * Runs one worker until the ring is empty and all is stored or spooled, or until it is killed; then, when `isPatient`,
    * until the spool is empty too. `onStep` may throw {@link Killed}.
    *
+   * @param holdAt steps after which batches are to be held back, or sent again, in turn
    * @returns whether it was killed
    */
-  async runWorker(isPatient: boolean, onStep: (step: string) => void = () => {}): Promise<boolean> {
+  async runWorker(
+    isPatient: boolean,
+    onStep: (step: string) => void = () => {},
+    holdAt: readonly number[] = [],
+  ): Promise<boolean> {
     const { shards, maxSamples, maxInFlight, spool } = this.#options
     const { ring, journal, counts, epoch } = this.#run
     const capacity = maxSamples * 4
@@ -126,8 +133,11 @@ export class SpoolBench {
       die = reject
     })
     died.catch(() => {})
+    let steps = 0
+    let hold: (isHeld: boolean) => void = () => {}
     const step = (name: string) => {
       if (isDead) throw new Killed(name)
+      if (holdAt.includes(steps++)) setImmediate(() => hold(!this.#isHeld))
       try {
         onStep(name)
       } catch (error) {
@@ -146,6 +156,7 @@ export class SpoolBench {
           counts,
           maxBytes: 2 ** 20,
           maxAgeMs: 3_600_000,
+          batchAgeMs: 100,
           fsyncMs: 10_000,
           liveShare: 0.5,
           keep: { bytes: 2 ** 20, ageMs: 60_000 },
@@ -158,12 +169,17 @@ export class SpoolBench {
         breaker: newBreaker(),
         latency,
         clock: systemClock,
+        isHeld: this.#isHeld,
         onChange: () => {},
         onRollBack: (rollBack) => this.rollBacks.push(rollBack),
         onRepair: (repair) => this.repairs.push(repair),
         onFailure: die,
         onStep: step,
       })
+      hold = (isHeld) => {
+        this.#isHeld = isHeld
+        if (!isDead) spooled.hold(isHeld)
+      }
       // Nobody waits for what a dead worker appends.
       const append = (batches: readonly SealedBatch[]) =>
         isDead ? new Promise<never>(() => {}) : spooled.store.append(batches)
@@ -187,6 +203,8 @@ export class SpoolBench {
       loop.drainAndStop()
       try {
         await Promise.race([loop.run(), died])
+        if (isPatient) hold(false)
+        hold = () => {}
         while (isPatient && this.counts.held > 0) {
           await Promise.race([new Promise((resolve) => setImmediate(resolve)), died])
         }

@@ -1,6 +1,7 @@
 import type { PortableError } from '#core/errors/telemetry-error'
 import type { Finding } from '#core/model/finding'
 import type {
+  DeadSample,
   HandlerEntry,
   HandlerRequest,
   IngestReply,
@@ -9,7 +10,7 @@ import type {
 } from '#core/protocol/handler-messages'
 import { packFindings } from '#core/protocol/packed-findings'
 import type { SealedBatch } from '#core/transport/batch-stream'
-import type { HandlerPool } from '#src/processor/dispatch/handler-pool'
+import type { HandlerPool, RunTurn } from '#src/processor/dispatch/handler-pool'
 
 /**
  * Handlers whose state tells whether each entry took effect exactly once: per shard the number and the sum of the values
@@ -20,10 +21,13 @@ export class SummingPool implements HandlerPool {
   onRun: (request: HandlerRequest, values: readonly number[]) => void | Promise<void> = () => {}
   /** The error of an entry that cannot be processed. */
   errorOf: (entry: HandlerEntry, value: number) => PortableError | undefined = () => undefined
+  /** Samples of an entry that are left out. */
+  deadOf: (entry: HandlerEntry) => DeadSample[] | undefined = () => undefined
   readonly runs: { shard: number; values: number[]; checkpoint: boolean }[] = []
   readonly #active = new Set<number>()
 
-  async run(request: HandlerRequest): Promise<PackedReply> {
+  async run(request: HandlerRequest, { onStart }: RunTurn = {}): Promise<PackedReply> {
+    onStart?.()
     const { shard, entries, bodies, checkpoint } = request
     if (this.#active.has(shard)) throw new Error(`Two runs of shard ${shard} at once.`)
     if (bodies.byteOffset !== 0 || bodies.byteLength !== bodies.buffer.byteLength) throw new Error('A view was sent.')
@@ -48,9 +52,11 @@ export class SummingPool implements HandlerPool {
     const findings: Finding[] = []
     const results = entries.map((entry, index) => {
       const error = this.errorOf(entry, values[index])
+      let dead: DeadSample[] | undefined
       if (error === undefined) {
         sums[0]++
         sums[1] += values[index]
+        dead = this.deadOf(entry)
         findings.push(findingOf(`entry/${entry.correlationId}`, 1, entry.correlationId, { value: values[index] }))
       }
       return {
@@ -60,6 +66,7 @@ export class SummingPool implements HandlerPool {
         firstTakenAtUs: 0,
         lastTakenAtUs: 0,
         ...(error !== undefined && { error }),
+        ...(dead !== undefined && { dead }),
       }
     })
     const last = entries.at(-1)?.correlationId ?? ''

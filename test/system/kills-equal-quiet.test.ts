@@ -11,11 +11,13 @@ import { RECORDED_CHANNELS, writeSteadyRecording } from '#test/support/steady-re
 import { runHub, runProcessor, type TestProgram } from '#test/support/test-program'
 
 const DEVICES = 4
-const READINGS = 4000
+/** A long run sets `TELEMETRY_KILLS`. */
+const KILLS = Number(process.env.TELEMETRY_KILLS ?? 20)
+/** As many as are played while the kills last. */
+const READINGS = 200 * KILLS
 const SAMPLES = DEVICES * READINGS * RECORDED_CHANNELS.length
 /** Recorded seconds a second: the recording lasts as long as the kills take. */
 const SPEED = 70
-const KILLS = 20
 const seed = Number(process.env.TEST_SEED ?? Date.now() % 2 ** 31)
 
 /** What a sink holds in the end, without the correlation ids: those depend on how batches were cut. */

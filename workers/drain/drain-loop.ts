@@ -7,6 +7,7 @@ import { type CloseReason, FlushPolicy } from '#core/policy/flush-policy'
 import type { DrainStatus } from '#core/protocol/drain-messages'
 import type { RingConsumer } from '#core/ring/ring-consumer'
 import type { Clock } from '#core/time/clock'
+import { shiftHubTime, type WallReader } from '#core/time/wall-memory'
 import { AppendWindow, type Chunk, type RollBack } from './append-window.js'
 import type { Outlet } from './outlet.js'
 import type { SeriesCatalogue } from './series-catalogue.js'
@@ -20,8 +21,13 @@ const LATENCIES_PER_CHUNK = 256
 /** The ring is looked at again after so long even when nothing woke the worker. */
 const RING_WAIT_MS = 1000
 
+/** While sealing waits for the clock to be known, it is asked for after so long. */
+const HELD_LOOK_MS = 20
+/** A ring with more than this share of its slots in use is sealed whether the clock is known or not. */
+const HELD_SHARE = 0.5
+
 /** Points between the steps of the journal, where crash tests end the worker. */
-export type DrainStep = 'drained' | 'cut' | 'sealed' | 'sent' | 'settled' | 'released'
+export type DrainStep = 'drained' | 'stamped' | 'cut' | 'sealed' | 'sent' | 'settled' | 'released'
 
 export interface DrainLoopOptions {
   ring: RingConsumer
@@ -31,6 +37,8 @@ export interface DrainLoopOptions {
   breaker: CircuitBreaker
   latency: LatencyRecorder
   clock: Clock
+  /** Turns hub time into wall time; absent: stamps are wall time already. */
+  wall?: WallReader
   /** Most rows of a chunk; at least `maxSamples`. More rows than that, when they wait, are split among more shards. */
   capacity: number
   /** So many waiting samples close a chunk, */
@@ -133,10 +141,11 @@ export class DrainLoop {
     }
     const chunks = journal.unsettled()
     this.#seqs = journal.seqsBefore(chunks[0]?.number)
-    for (const { number, first, samples, reason } of chunks) {
+    for (const { number, first, samples, reason, wallOffsetUs } of chunks) {
       const columns = this.#spare.pop()
       if (columns === undefined || ring.position !== first) throw broken(`has chunk ${number} at ${first}`)
       if (ring.drain(columns, samples) !== samples) throw broken(`has ${samples} samples in chunk ${number}`)
+      if (wallOffsetUs !== undefined) shiftHubTime(columns.takenAtUs, columns.count, wallOffsetUs)
       await this.#coverSeries(columns)
       const parcels = this.#options.outlet.cut(columns, this.#seqs)
       const expected = journal.seqsBefore(number + 1)
@@ -154,6 +163,10 @@ export class DrainLoop {
   async #sealOrWait(): Promise<boolean> {
     const { ring, clock } = this.#options
     const backlog = ring.backlog
+    if (this.#isHeld(backlog)) {
+      await this.#signal.next(HELD_LOOK_MS)
+      return true
+    }
     const nowMs = clock.monotonicMs()
     const reason = this.#flush.look(backlog, nowMs) ?? (this.#isStopping && backlog > 0 ? 'stop' : undefined)
     if (reason !== undefined) {
@@ -176,6 +189,7 @@ export class DrainLoop {
     const columns = this.#spare.pop()!
     const first = ring.position
     ring.drain(columns)
+    const wallOffsetUs = this.#stamp(columns)
     const whole = outlet.wholeRows(columns, columns.count === columns.capacity)
     ring.rewind(columns.count - whole)
     columns.count = whole
@@ -184,11 +198,32 @@ export class DrainLoop {
     this.#flush.taken(this.#options.clock.monotonicMs())
     const parcels = outlet.cut(columns, this.#seqs)
     this.#onStep('cut')
-    const chunk = { first, samples: columns.count, batches: parcels.length, reason }
+    const chunk = { first, samples: columns.count, batches: parcels.length, reason, wallOffsetUs }
     const number = journal.seal(chunk, this.#seqs)
     this.#onStep('sealed')
     this.#window.add({ number, columns, reason, parcels, outcomes: parcels.map(() => undefined) })
     this.#onStep('sent')
+  }
+
+  #isHeld(backlog: number): boolean {
+    const { wall, ring } = this.#options
+    return wall?.isHeld === true && backlog > 0 && backlog < ring.capacity * HELD_SHARE && !this.#isStopping
+  }
+
+  /**
+   * Gives samples their wall time. A successor must cut the same batches of them, whatever the clock says by then: one
+   * number goes into the journal; where it takes more, the instants go back into the ring, whose lines the producer must fetch again then.
+   *
+   * @returns what was added to stamps in hub time, for the journal; 0 when a successor needs nothing
+   */
+  #stamp(columns: SampleColumns): number {
+    const { wall, ring } = this.#options
+    if (wall === undefined) return 0
+    wall.load()
+    const wallOffsetUs = wall.stamp(columns.takenAtUs, columns.count)
+    if (wallOffsetUs === undefined) ring.restamp(columns)
+    this.#onStep('stamped')
+    return wallOffsetUs ?? 0
   }
 
   #settle(): void {
@@ -256,8 +291,8 @@ export class DrainLoop {
 
   /** A large chunk is told by some of its samples, evenly spread, each for those around it. */
   #recordLatency({ takenAtUs, count }: SampleColumns): void {
-    const { latency, clock } = this.#options
-    const nowUs = clock.nowUs()
+    const { latency, clock, wall } = this.#options
+    const nowUs = (wall ?? clock).nowUs()
     const step = Math.ceil(count / LATENCIES_PER_CHUNK)
     for (let row = 0; row < count; row += step) latency.record(nowUs - takenAtUs[row], Math.min(step, count - row))
   }

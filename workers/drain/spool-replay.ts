@@ -6,6 +6,7 @@ import type { KeptBatches } from '../spool/kept-batches.js'
 import type { SpooledBatch } from '../spool/segment-reader.js'
 import type { Spool } from '../spool/spool.js'
 import type { RollBack } from './append-window.js'
+import type { PressureSpill } from './pressure-spill.js'
 import { Signal } from './signal.js'
 import { isStored, type StoreLink } from './store-link.js'
 
@@ -28,6 +29,7 @@ export interface SpoolReplayOptions {
   spool: Spool
   link: StoreLink
   kept: KeptBatches
+  spill: PressureSpill
   /** Part of {@link WINDOW_BYTES} that is left to live batches while they flow, 0..0.95. */
   liveShare: number
   latency: LatencyRecorder
@@ -37,7 +39,7 @@ export interface SpoolReplayOptions {
 }
 
 /**
- * Sends what is in the spool, oldest first, pipelined, whenever the store takes it. When an append fails, nothing more
+ * Sends what is in the spool, oldest first, pipelined, whenever the store takes it and is to be given it. When an append fails, nothing more
  * is sent until all under way have resolved; then what is not known to be stored goes again from the first on: the store
  * recognises what it has.
  *
@@ -91,7 +93,7 @@ export class SpoolReplay {
     this.#signal.raise()
   }
 
-  /** Something was spooled, or the store may be up. */
+  /** What is in the spool may be sent again. */
   wake(): void {
     this.#signal.raise()
   }
@@ -103,14 +105,14 @@ export class SpoolReplay {
 
   /** Runs until stopped and nothing is under way. Never rejects for a store that fails. @throws what went wrong here */
   async run(): Promise<void> {
-    const { spool, link } = this.#options
+    const { spool, link, spill } = this.#options
     while (!this.#isStopping || this.#calls > 0) {
       if (this.#failure !== undefined) throw this.#failure.error
       if (this.#isBlocked && !this.#mayBeginAnew()) await this.#signal.next()
-      else if (this.#isStopping || (link.isOpen && spool.unread === 0)) await this.#signal.next()
+      else if (this.#isStopping || (link.isOpen && (spill.isHolding || spool.unread === 0))) await this.#signal.next()
       else if (!link.breaker.mayTry()) await this.#signal.next(link.breaker.waitMs)
       else if (!link.isOpen) await link.open()
-      else if (!this.#send()) await this.#signal.next()
+      else if (!this.#send()) await this.#signal.next(spill.pace.waitMs)
       // Replies, messages and the ring have their turn between appends.
       else await new Promise((resolve) => setImmediate(resolve))
     }
@@ -129,10 +131,10 @@ export class SpoolReplay {
 
   /** @returns whether something was sent */
   #send(): boolean {
-    const { spool, link } = this.#options
+    const { spool, link, spill } = this.#options
     const isProbe = link.breaker.state !== 'closed'
     if (isProbe && this.#calls > 0) return false
-    const room = this.#window() - this.#bytes
+    const room = Math.min(this.#window() - this.#bytes, spill.pace.allowance())
     if (room <= 0) return false
     const batches = spool.take(isProbe ? 1 : Math.min(room, CALL_BYTES), (batch) => this.#mayFollow(batch))
     if (batches.length === 0) return false
@@ -141,6 +143,7 @@ export class SpoolReplay {
     const bytes = batches.reduce((sum, { body }) => sum + body.byteLength, 0)
     this.#calls++
     this.#bytes += bytes
+    spill.pace.sent(bytes)
     void link
       .append([...again, ...batches])
       .then((outcomes) => {

@@ -7,6 +7,7 @@ import type { BatchProducer } from '#core/transport/batch-stream'
 import { KeptBatches } from '../spool/kept-batches.js'
 import { Spool, type SpoolStep } from '../spool/spool.js'
 import type { RollBack } from './append-window.js'
+import { PressureSpill } from './pressure-spill.js'
 import { type Repair, SpoolReplay } from './spool-replay.js'
 import { StoreAndForward } from './store-and-forward.js'
 import { StoreLink } from './store-link.js'
@@ -26,7 +27,9 @@ export interface SpooledStoreOptions {
   /** Is told from reading to stored of what is replayed. */
   latency: LatencyRecorder
   clock: Clock
-  /** The store went or came. */
+  /** Begins with batches held back, see {@link SpooledStore.hold}. */
+  isHeld?: boolean
+  /** The store went or came, or the spill has another state. */
   onChange: () => void
   onRollBack: (rollBack: RollBack) => void
   onRepair: (repair: Repair) => void
@@ -44,6 +47,7 @@ export class SpooledStore {
   readonly #spool: Spool
   readonly #link: StoreLink
   readonly #replay: SpoolReplay
+  readonly #spill: PressureSpill
 
   /**
    * Opens the spool, and tries once to open the store: one that is up gets what comes first without a detour.
@@ -62,17 +66,28 @@ export class SpooledStore {
   }
 
   private constructor(options: SpooledStoreOptions, spool: Spool, link: StoreLink, syncs: LatencyRecorder) {
-    const { journal, latency, clock, onRollBack, onRepair, onFailure } = options
+    const { journal, latency, clock, onRollBack, onRepair, onFailure, onChange, isHeld = false } = options
     const { liveShare, keep, fsyncMs } = options.options
     const kept = new KeptBatches(keep, clock)
+    const spill = new PressureSpill({
+      spool,
+      clock,
+      onChange: () => {
+        this.#replay.wake()
+        onChange()
+      },
+    })
     this.syncs = syncs
     this.#spool = spool
     this.#link = link
-    this.#replay = new SpoolReplay({ spool, link, kept, liveShare, latency, clock, onRollBack, onRepair })
-    const store = new StoreAndForward({ spool, link, replay: this.#replay, kept, journal, onFailure })
+    this.#spill = spill
+    this.#replay = new SpoolReplay({ spool, link, kept, spill, liveShare, latency, clock, onRollBack, onRepair })
+    spill.set(isHeld)
+    const store = new StoreAndForward({ spool, link, replay: this.#replay, kept, spill, journal, onFailure })
     const timers = [
       setInterval(() => {
         spool.tick()
+        spill.look()
         kept.trim()
       }, TICK_MS),
     ]
@@ -87,9 +102,14 @@ export class SpooledStore {
     }
   }
 
-  /** The store takes nothing: batches go to the spool. */
+  /** The store takes nothing, or is not to be given anything: batches go to the spool. */
   get isSpooling(): boolean {
-    return !this.#link.isReady && this.#spool.problem === undefined
+    return (!this.#link.isReady || this.#spill.isHolding) && this.#spool.problem === undefined
+  }
+
+  /** Holds batches back in the spool, or sends them again; what is under way goes on. */
+  hold(isHeld: boolean): void {
+    this.#spill.set(isHeld)
   }
 
   get status(): DrainStatus {
@@ -100,6 +120,7 @@ export class SpooledStore {
       breaker: breaker.state,
       breakerOpenings: breaker.openings,
       batchesRetried: this.#replay.sentAgain,
+      spill: this.#spill.state,
       ...(lastError !== undefined && { lastError }),
       ...(problem !== undefined && { spoolProblem: problem }),
     }

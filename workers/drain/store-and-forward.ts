@@ -4,6 +4,7 @@ import type { KeptBatches } from '../spool/kept-batches.js'
 import { recordBytes } from '../spool/record-format.js'
 import type { Spool } from '../spool/spool.js'
 import type { OutletOutcome } from './outlet.js'
+import type { PressureSpill } from './pressure-spill.js'
 import type { SpoolReplay } from './spool-replay.js'
 import { isStored, type StoreLink } from './store-link.js'
 
@@ -12,6 +13,7 @@ export interface StoreAndForwardOptions {
   link: StoreLink
   replay: SpoolReplay
   kept: KeptBatches
+  spill: PressureSpill
   /** Tells the numbers that a worker before this one has used. */
   journal: SealJournal
   /** Hears of a fault of the program, after which this worker must not go on. */
@@ -19,7 +21,7 @@ export interface StoreAndForwardOptions {
 }
 
 /**
- * Sends batches to the store while it takes them, and to the spool while it does not. As long as batches of a shard are
+ * Sends batches to the store while it takes them, and to the spool while it does not, or is not to be given any. As long as batches of a shard are
  * in the spool, those that follow go behind them: a device's samples stay in order.
  *
  * Thread: the drain worker's.
@@ -57,7 +59,8 @@ export class StoreAndForward {
    * or `refused`, and so does every later one of its shard.
    */
   append(batches: readonly SealedBatch[]): Promise<OutletOutcome[]> {
-    const { spool, link, replay, kept } = this.#options
+    const { spool, link, replay, kept, spill } = this.#options
+    spill.look()
     const ways = new Map<number, boolean>()
     const live: SealedBatch[] = []
     const outcomes = batches.map((batch): OutletOutcome | undefined => {
@@ -65,6 +68,8 @@ export class StoreAndForward {
       if (spool.wasSpooled(batch)) {
         // By a worker before this one, which may have delivered it too and then died before it was settled.
         if (spool.wasDelivered(batch.shard, batch.seq)) kept.learn(batch, batch.seq, batch.samples)
+        // Nothing was spooled before all that precedes it was stored or spooled.
+        this.#next[batch.shard] = Math.max(this.#next[batch.shard], batch.seq + 1)
         return { kind: 'spooled' }
       }
       const isLive = ways.get(batch.shard) ?? this.#isLive(batch)
@@ -94,11 +99,14 @@ export class StoreAndForward {
   #offer(batch: SealedBatch): void {
     if (batch.seq <= this.#offered[batch.shard]) return
     this.#offered[batch.shard] = batch.seq
-    this.#options.spool.offered(batch.samples, recordBytes(batch))
+    const bytes = recordBytes(batch)
+    this.#options.spool.offered(batch.samples, bytes)
+    this.#options.spill.pace.offered(bytes)
   }
 
   #isLive(batch: SealedBatch): boolean {
-    const { spool, link, replay } = this.#options
+    const { spool, link, replay, spill } = this.#options
+    if (spill.isHolding) return false
     if (this.#waiting[batch.shard] > 0 || !replay.mayPass(batch)) return false
     // With nothing in the spool to try the store with, a live batch is the try.
     return link.isReady || (link.isOpen && spool.counts.heldBatches === 0 && link.breaker.mayTry())
@@ -133,7 +141,7 @@ export class StoreAndForward {
 
   /** Spools what the store did not take, each batch behind all before it of its shard. */
   #spool(batches: readonly SealedBatch[], outcomes: (OutletOutcome | undefined)[], left: readonly number[]): void {
-    const { spool } = this.#options
+    const { spool, spill, link } = this.#options
     const next = this.#next.slice()
     const ready = left.filter((index) => {
       const { shard, seq } = batches[index]
@@ -141,7 +149,11 @@ export class StoreAndForward {
       next[shard] = Math.max(next[shard], seq + 1)
       return true
     })
-    const written = ready.length === 0 ? 0 : spool.append(ready.map((index) => batches[index]))
+    // What is in the spool by choice is not given up for what follows: the store takes it.
+    const mayDrop = spill.state === 'off' || !link.isReady
+    const toWrite = ready.map((index) => batches[index])
+    const written = ready.length === 0 ? 0 : spool.append(toWrite, mayDrop)
+    spill.spooled(toWrite.slice(0, written))
     for (const index of ready.slice(0, written)) {
       const { shard, seq } = batches[index]
       outcomes[index] = { kind: 'spooled' }

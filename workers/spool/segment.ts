@@ -1,6 +1,10 @@
 import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, rmSync, writevSync } from 'node:fs'
+import type { Clock } from '#core/time/clock'
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, SEGMENT_VERSION } from './record-format.js'
 import { segmentPath } from './spool-files.js'
+
+/** Wall clocks that say less have not been set yet. */
+const CLOCK_SET_US = Date.UTC(2020, 0) * 1000
 
 /** What is known of one segment file. */
 export class Segment {
@@ -32,6 +36,15 @@ export class Segment {
 
   get isRead(): boolean {
     return this.readAt >= this.size
+  }
+
+  /** Time since its last record, as far as the clocks can tell. @param epoch of this run, microseconds */
+  ageMs(clock: Clock, epoch: number): number {
+    const { lastAtUs, lastAtMs } = this
+    const sinceMs = clock.monotonicMs() - lastAtMs
+    // Of this run, or of a time when the clock was not set: the wall clock may have been set since.
+    if (lastAtUs >= epoch || lastAtUs < CLOCK_SET_US) return sinceMs
+    return Math.max(sinceMs, (clock.nowUs() - lastAtUs) / 1000)
   }
 
   /** A record is there to be taken, or is so again. @param sign 1, or -1 when it was taken */

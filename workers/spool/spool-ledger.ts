@@ -35,6 +35,14 @@ export class SpoolLedger {
     }
   }
 
+  /** Batches were appended, and time has passed, while processors were pressed too hard to be sent any. */
+  heldBack(batches: readonly SealedBatch[], durationMs: number): void {
+    const { counts } = this
+    counts.heldBackMs += durationMs
+    counts.heldBackBatches += batches.length
+    for (const { samples } of batches) counts.heldBack += samples
+  }
+
   /** The store has these, the oldest that were held. */
   replayed(batches: readonly { samples: number; segment: Segment; end: number; spooledAtUs: number }[]): void {
     const { counts } = this

@@ -19,8 +19,6 @@ const SEGMENT_BYTES = { min: 16 * 1024, max: 4 * 2 ** 20 }
 /** Nor does it hold more than so small a part of the greatest age. */
 const SEGMENTS_PER_AGE = 16
 const CURSOR_INTERVAL_MS = 1000
-/** Wall clocks that say less have not been set yet. */
-const CLOCK_SET_US = Date.UTC(2020, 0) * 1000
 
 /** Points between two steps, where crash tests end the worker. */
 export type SpoolStep =
@@ -111,6 +109,13 @@ export class Spool {
     return this.#taken
   }
 
+  /** The greater of the shares of its bytes and of its greatest age that are used up; 1 and more: the oldest goes. */
+  get fill(): number {
+    const { clock, epoch, options } = this.#context
+    const ageMs = this.#segments[0]?.ageMs(clock, epoch) ?? 0
+    return Math.max(this.#ledger.counts.sizeBytes / options.maxBytes, ageMs / options.maxAgeMs)
+  }
+
   /** Why the last write failed; `undefined` when it did not. */
   get problem(): string | undefined {
     return this.#problem
@@ -158,18 +163,25 @@ export class Spool {
     this.#ledger.counts.offeredBytes += bytes
   }
 
+  /** Counts batches that were appended, and time that passed, while processors were pressed too hard to be sent any. */
+  heldBack(batches: readonly SealedBatch[], durationMs: number): void {
+    this.#ledger.heldBack(batches, durationMs)
+    this.#publish()
+  }
+
   /**
    * Writes batches behind all others. In the system's cache when this returns, which a crash of the process survives; on
    * the disk, which a power cut survives, at the next {@link sync}, or at once when `fsyncMs` is 0.
    *
+   * @param mayDrop `false`: drops nothing older to make room
    * @returns how many were written, from the first on; fewer than all: {@link problem} says why
    */
-  append(batches: readonly SealedBatch[]): number {
+  append(batches: readonly SealedBatch[], mayDrop = true): number {
     this.#onStep('spool: append')
     let written = 0
     while (written < batches.length) {
       const group = this.#groupOf(batches, written)
-      if (!this.#write(group)) break
+      if (!this.#write(group, mayDrop)) break
       written += group.length
     }
     this.#publish()
@@ -233,10 +245,10 @@ export class Spool {
 
   /** Call about once a second: drops what is too old, notes how far delivery has come. */
   tick(): void {
-    const { clock, options } = this.#context
+    const { clock, epoch, options } = this.#context
     const nowMs = clock.monotonicMs()
     for (let oldest = this.#oldest(); oldest !== undefined; oldest = this.#oldest()) {
-      if (this.#ageMs(oldest, nowMs) <= options.maxAgeMs) break
+      if (oldest.ageMs(clock, epoch) <= options.maxAgeMs) break
       this.#giveUp(oldest, 'age')
     }
     if (nowMs - this.#cursorAtMs >= CURSOR_INTERVAL_MS) this.#noteCursor(nowMs)
@@ -273,11 +285,11 @@ export class Spool {
     return group
   }
 
-  #write(group: readonly SealedBatch[]): boolean {
+  #write(group: readonly SealedBatch[], mayDrop: boolean): boolean {
     const nowUs = this.#context.clock.nowUs()
     const buffers = group.flatMap((batch) => [encodeRecordHeader(batch, nowUs), batch.body])
     const bytes = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    if (!this.#makeRoom(bytes)) return false
+    if (!this.#makeRoom(bytes, mayDrop)) return false
     for (let tries = 1; ; tries++) {
       try {
         const segment = this.#log.write(buffers, bytes)
@@ -290,7 +302,7 @@ export class Spool {
         if (code === undefined) throw error
         const isDiskFull = code === 'ENOSPC' || code === 'EDQUOT'
         const oldest = this.#oldest()
-        if (isDiskFull && tries === 1 && oldest !== undefined) {
+        if (isDiskFull && mayDrop && tries === 1 && oldest !== undefined) {
           this.#giveUp(oldest, 'diskFull')
           continue
         }
@@ -318,10 +330,10 @@ export class Spool {
   }
 
   /** @returns whether the bound leaves room for so many bytes, after older ones were dropped as needed */
-  #makeRoom(bytes: number): boolean {
+  #makeRoom(bytes: number, mayDrop: boolean): boolean {
     const { maxBytes } = this.#context.options
     while (this.#ledger.counts.sizeBytes + bytes > maxBytes) {
-      const oldest = this.#oldest()
+      const oldest = mayDrop ? this.#oldest() : undefined
       if (oldest === undefined) {
         this.#problem = `${bytes} bytes do not fit into a spool of ${maxBytes}. Fix: raise spool.max_bytes`
         return false
@@ -334,14 +346,6 @@ export class Spool {
   /** The oldest segment that can be dropped: none of which something is just being sent. */
   #oldest(): Segment | undefined {
     return this.#segments.find(({ unreadBatches, taken }) => unreadBatches > 0 && taken === 0)
-  }
-
-  #ageMs({ lastAtUs, lastAtMs }: Segment, nowMs: number): number {
-    const { clock, epoch } = this.#context
-    const sinceMs = nowMs - lastAtMs
-    // Of this run, or of a time when the clock was not set: the wall clock may have been set since.
-    if (lastAtUs >= epoch || lastAtUs < CLOCK_SET_US) return sinceMs
-    return Math.max(sinceMs, (clock.nowUs() - lastAtUs) / 1000)
   }
 
   /** Drops what of the segment is not taken. */

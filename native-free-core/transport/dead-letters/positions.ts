@@ -6,6 +6,9 @@ export interface GlobalPosition extends DeadLetterPosition {
   shard: number
 }
 
+/** The greatest number of a position. */
+export const MAX_NUMBER = 999_999_999_999_999
+
 export function formatId({ shard, ms, n }: GlobalPosition): string {
   return `${shard}-${ms}-${n}`
 }

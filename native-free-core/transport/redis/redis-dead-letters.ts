@@ -1,5 +1,12 @@
+import { deviceMark } from '../dead-letters/device-mark.js'
 import { mergeGroups } from '../dead-letters/group-merge.js'
-import { pageOverShards, type ScanStart, type ShardScan } from '../dead-letters/page-merge.js'
+import {
+  type FindFirst,
+  pageOverShards,
+  type ScanShard,
+  type ScanStart,
+  type ShardScan,
+} from '../dead-letters/page-merge.js'
 import { type GlobalPosition, parseId } from '../dead-letters/positions.js'
 import type {
   DeadLetter,
@@ -10,6 +17,7 @@ import type {
   DeadLetterPage,
   DeadLetterQuery,
   DeadLetterTotals,
+  PageOrder,
   ReplayOutcome,
 } from '../dead-letters.js'
 import { UNGROUPED } from '../dead-letters.js'
@@ -19,15 +27,13 @@ import { queueKeys, type ShardKeys } from './keyspace.js'
 import { DEAD_PURGE } from './scripts/dead-purge-v1-k4.js'
 import { DEAD_REPLAY } from './scripts/dead-replay-v1-k7.js'
 import { DEAD_TRIM } from './scripts/dead-trim-v1-k4.js'
-import { SCAN } from './scripts/scan-v1-k1.js'
+import { SCAN } from './scripts/scan-v2-k2.js'
 
-/** Script calls, of some 150 letters each, that one look through a shard may cost. */
-const SCANS_PER_LOOK = 6
 /** Letters in one script call: Redis serves nobody else meanwhile. */
-const REPLAYED_AT_ONCE = 32
-const PURGED_AT_ONCE = 100
-const TRIMMED_AT_ONCE = 100
-const TRIMS_PER_CALL = 50
+const REPLAYED_AT_ONCE = 25
+const PURGED_AT_ONCE = 50
+const TRIMMED_AT_ONCE = 50
+const TRIMS_PER_CALL = 100
 /** Groups in one reply. */
 const GROUPS_AT_ONCE = 200
 const OUTCOMES: readonly ReplayOutcome[] = ['gone', 'replayed', 'worn-out', 'bodiless']
@@ -52,7 +58,12 @@ export class RedisDeadLetterBox implements DeadLetterBox {
   }
 
   page(query: DeadLetterQuery): Promise<DeadLetterPage> {
-    return pageOverShards(this.shards, query, (shard, start) => this.#scan(shard, start, query))
+    const scan: ScanShard = (shard, start, step) => this.#scan(shard, start, step)
+    const findFirst: FindFirst = async (shard, start, { filter, order }) => {
+      const { found } = await this.#read({ shard, ...stretchOf(start, filter, order), wanted: 1 })
+      return found[0] && parseId(found[0].id)
+    }
+    return pageOverShards(this.shards, query, isSparse(query.filter) ? { scan, findFirst } : { scan })
   }
 
   async get(id: string): Promise<{ letter: DeadLetter; body: Uint8Array } | undefined> {
@@ -171,23 +182,9 @@ export class RedisDeadLetterBox implements DeadLetterBox {
 
   async #scan(shard: number, start: ScanStart | undefined, query: Omit<DeadLetterQuery, 'cursor'>): Promise<ShardScan> {
     const { filter, order, limit } = query
-    const isUp = order === 'oldest-first'
-    const bounds = [filter.fromMs === undefined ? '-' : `${filter.fromMs}`, beforeId(filter.toMs)]
-    const [first, end] = isUp ? bounds : bounds.reverse()
-    const letters: DeadLetter[] = []
-    let from = start === undefined ? first : laterOf(isUp, first, start)
-    let stoppedAt: GlobalPosition | undefined
-    const isFiltered = [filter.class, filter.fingerprint, filter.correlationId].some((part) => part !== undefined)
-    for (let scans = 0; scans < SCANS_PER_LOOK; scans++) {
-      const stretch = { shard, isUp, from, end, wanted: limit - letters.length }
-      const { isDone, found, lastId } = isFiltered ? await this.#match(stretch, filter) : await this.#read(stretch)
-      letters.push(...found)
-      if (isDone) return { letters, stoppedAt: undefined }
-      stoppedAt = positionOf(lastId, shard)
-      if (letters.length >= limit) break
-      from = `(${lastId}`
-    }
-    return { letters, stoppedAt }
+    const stretch = { shard, ...stretchOf(start, filter, order), wanted: limit }
+    const { isDone, found, lastId } = isSparse(filter) ? await this.#match(stretch, filter) : await this.#read(stretch)
+    return { letters: found, stoppedAt: isDone ? undefined : positionOf(lastId, shard) }
   }
 
   /** Letters as they come. */
@@ -203,9 +200,11 @@ export class RedisDeadLetterBox implements DeadLetterBox {
 
   /** Those that match, without sending the others. */
   async #match({ shard, isUp, from, end, wanted }: Stretch, filter: DeadLetterFilter): Promise<Stop> {
-    const match = [filter.class ?? '', filter.fingerprint ?? '', filter.correlationId ?? '']
-    const args = [isUp ? 'up' : 'down', from, end, wanted, ...match]
-    const reply = (await this.#commands.run(SCAN, [this.#keys[shard].dead], args)) as ScanReply
+    const { class: kind = '', fingerprint = '', correlationId = '', device } = filter
+    const mark = device === undefined ? '' : deviceMark(device)
+    const args = [isUp ? 'up' : 'down', from, end, wanted, kind, fingerprint, correlationId, mark]
+    const { dead, deadBodies } = this.#keys[shard]
+    const reply = (await this.#commands.run(SCAN, [dead, deadBodies], args)) as ScanReply
     const [isDone, lastId, ...entries] = reply
     const found: DeadLetter[] = []
     for (let i = 0; i + 1 < entries.length; i += 2) {
@@ -246,6 +245,23 @@ interface Stop {
   isDone: boolean
   found: DeadLetter[]
   lastId: string
+}
+
+/** Whether letters have to be looked at to know whether they match. */
+function isSparse({ class: kind, fingerprint, correlationId, device }: DeadLetterFilter): boolean {
+  return [kind, fingerprint, correlationId, device].some((part) => part !== undefined)
+}
+
+/** What is left of a shard's letters for a page, as XRANGE and XREVRANGE take it. */
+function stretchOf(
+  start: ScanStart | undefined,
+  { fromMs, toMs }: DeadLetterFilter,
+  order: PageOrder,
+): Pick<Stretch, 'isUp' | 'from' | 'end'> {
+  const isUp = order === 'oldest-first'
+  const bounds = [fromMs === undefined ? '-' : `${fromMs}`, beforeId(toMs)]
+  const [first, end] = isUp ? bounds : bounds.reverse()
+  return { isUp, from: start === undefined ? first : laterOf(isUp, first, start), end }
 }
 
 function ungrouped(count: number): DeadLetterGroup {

@@ -3,6 +3,7 @@ import { TelemetryError } from '../../errors/telemetry-error.js'
 import { batchId } from '../../model/batch.js'
 import type { AppendOutcome, BatchProducer, SealedBatch } from '../batch-stream.js'
 import type { CommandRouter } from './command-router.js'
+import { GatheredCommand } from './gathered-command.js'
 import type { ShardKeys } from './keyspace.js'
 import { toTelemetryError, troubleOf, wasNotSent, writeFailure } from './redis-errors.js'
 import type { RedisLink } from './redis-link.js'
@@ -11,8 +12,8 @@ import { APPEND } from './scripts/append-v1-k5.js'
 
 const STORED = -1
 const DUPLICATE = -2
-/** Bodies in one script call: Redis serves nobody else meanwhile, for up to 3 ms. Bytes. */
-const CALL_BYTES = 512 * 1024
+/** Bodies in one script call: Redis serves nobody else meanwhile, for about a millisecond. Bytes. */
+const CALL_BYTES = 128 * 1024
 
 interface AppendCall {
   shard: number
@@ -27,7 +28,7 @@ type Reply = AppendOutcome | Error
 
 /**
  * Appends over one connection of its own to each server that holds shards. Thread: whichever opened it. Cost: a script
- * call per 512 KB, pipelined, and with replication one `WAIT` per server for all calls of an append.
+ * call per 128 KB, pipelined, and with replication one `WAIT` per server for all calls of an append.
  */
 export class RedisProducer implements BatchProducer {
   readonly shards: number
@@ -153,7 +154,7 @@ export class RedisProducer implements BatchProducer {
 
   async #sendCall(link: RedisLink, client: Redis, { indexes, args }: AppendCall, replies: Reply[]): Promise<void> {
     try {
-      const results = (await client.call('EVALSHA', args)) as (number | string)[]
+      const results = (await client.sendCommand(new GatheredCommand('EVALSHA', args))) as (number | string)[]
       for (const [i, result] of results.entries()) {
         replies[indexes[i]] =
           typeof result === 'string' ? this.#failed(link, client, new Error(result)) : outcomeOf(result)

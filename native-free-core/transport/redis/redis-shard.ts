@@ -8,8 +8,9 @@ import { runScript } from './redis-script.js'
 import { PROMOTE } from './scripts/promote-v1-k6.js'
 import { RELEASE } from './scripts/release-v2-k5.js'
 import { RENEW } from './scripts/renew-v1-k1.js'
-import { SETTLE } from './scripts/settle-v3-k12.js'
+import { SETTLE } from './scripts/settle-v4-k12.js'
 import { settleArguments } from './settle-arguments.js'
+import { settlementSteps } from './settlement-steps.js'
 import { type ReaderLinks, ShardReader } from './shard-reader.js'
 import { deliveryKey } from './stream-entry.js'
 
@@ -98,7 +99,7 @@ export class RedisShard implements OwnedShard {
 
   /** Settlements apply one after the other, in the order of the calls. */
   settle(settlement: Settlement): Promise<SettleResult> {
-    const settled = this.#settling.then(() => this.#settle(settlement))
+    const settled = this.#settling.then(() => this.#settleInSteps(settlement))
     this.#settling = settled.catch(() => {})
     return settled
   }
@@ -126,6 +127,14 @@ export class RedisShard implements OwnedShard {
     const delivered = uncounted.map(({ priority, streamId }) => deliveryKey(priority, streamId))
     const { owner, streams, deliveries } = this.#keys
     await this.#links.commands.run(RELEASE, [owner, ...streams, deliveries], [this.token, ...delivered])
+  }
+
+  async #settleInSteps(settlement: Settlement): Promise<SettleResult> {
+    for (const step of settlementSteps(settlement, this.#unsettled)) {
+      const result = await this.#settle(step)
+      if (result.kind === 'fenced') return result
+    }
+    return { kind: 'settled' }
   }
 
   async #settle(settlement: Settlement): Promise<SettleResult> {

@@ -1,4 +1,4 @@
-import { batchId } from '../../model/batch.js'
+import { batchId, isOfBatch } from '../../model/batch.js'
 import type { Priority } from '../../model/priority.js'
 import type { BatchName, BatchPlace, BatchTrace, BatchTracer, LiveBatch } from '../batch-tracer.js'
 import type { DeadLetterBox } from '../dead-letters.js'
@@ -6,7 +6,7 @@ import type { CommandRouter } from './command-router.js'
 import { positionOf, readDeadLetter } from './dead-letter-entry.js'
 import type { ShardKeys } from './keyspace.js'
 import { unpackStrings } from './packed-strings.js'
-import { SCAN } from './scripts/scan-v1-k1.js'
+import { SCAN } from './scripts/scan-v2-k2.js'
 import { deliveryKey } from './stream-entry.js'
 
 /** Script calls for one stream, of some 1 ms each: half a gigabyte of batches. */
@@ -84,7 +84,11 @@ export class RedisTracer implements BatchTracer {
   ): Promise<BatchPlace[] | undefined> {
     let from = '-'
     for (let scans = 0; scans < MAX_SCANS; scans++) {
-      const reply = (await this.#commands.run(SCAN, [stream], ['up', from, '+', 1, '', '', id])) as ScanReply
+      const reply = (await this.#commands.run(
+        SCAN,
+        [stream, keys.deadBodies],
+        ['up', from, '+', 1, '', '', id, ''],
+      )) as ScanReply
       const [isDone, lastId, foundId, fields] = reply
       if (foundId !== undefined) {
         return [await this.#placeOf(keys, stream, priority, foundId.toString(), fields as Buffer[], ownership)]
@@ -124,7 +128,7 @@ export class RedisTracer implements BatchTracer {
       )
       for (let i = 0; i + 1 < rows.length; i += 2) {
         const fields = unpackStrings(rows[i + 1])
-        if (fieldOf(fields, 'c') !== id) continue
+        if (!isOfBatch(fieldOf(fields, 'c') ?? '', id)) continue
         const member = rows[i].toString()
         const due = await this.#commands.call(delayed, (client) => client.zscore(delayed, member))
         const live = liveOf(Number(member[0]) as Priority, fields, undefined)

@@ -1,3 +1,4 @@
+import type { Priority } from '../../model/priority.js'
 import type { DeadLetterOrder, DeadPart, Settlement } from '../batch-stream.js'
 import { deadLettersByEntry } from '../dead-letter-orders.js'
 import { fingerprintOf } from '../dead-letters/fingerprint.js'
@@ -7,6 +8,9 @@ import type { ScriptArgument } from './redis-script.js'
 /** Dead letters keep this much of the reason. UTF-8 bytes. */
 const MAX_MESSAGE_BYTES = 2048
 const MAX_CLASS_BYTES = 128
+/** Acks in one command of the script: Lua passes on some thousands of arguments at most. */
+const MAX_ACK_GROUP = 1000
+const PRIORITIES: readonly Priority[] = [0, 1, 2]
 
 /**
  * The four lists of the settle script's ARGV. Entries that are unknown, settled already or named twice are left out: the
@@ -23,11 +27,12 @@ export function settleArguments(
     return entry
   }
 
-  const acks: ScriptArgument[][] = []
+  const acked: UnsettledEntry[] = []
   for (const id of ack) {
     const entry = claim(id)
-    if (entry) acks.push([entry.priority, entry.streamId, entry.samples, entry.bytes])
+    if (entry) acked.push(entry)
   }
+  const acks = ackGroups(acked)
   const retries: ScriptArgument[][] = []
   for (const { id, attempts, afterMs, handler = '', isUntouched } of retry) {
     const entry = claim(id)
@@ -53,6 +58,28 @@ export function settleArguments(
   }
   const lists = [acks, retries, dead, rows].map((list) => [list.length, ...list.flat()])
   return { args: [...lists.flat(), ...deletions], settledIds }
+}
+
+/** Groups of one priority each; see the script. */
+function ackGroups(entries: readonly UnsettledEntry[]): ScriptArgument[][] {
+  const groups: ScriptArgument[][] = []
+  for (const priority of PRIORITIES) {
+    const ofPriority = entries.filter((entry) => entry.priority === priority)
+    for (let from = 0; from < ofPriority.length; from += MAX_ACK_GROUP) {
+      const group = ofPriority.slice(from, from + MAX_ACK_GROUP)
+      let allSamples = 0
+      let allBytes = 0
+      let sizes = ''
+      for (const { samples, bytes } of group) {
+        allSamples += samples
+        allBytes += bytes
+        sizes += `${samples},${bytes};`
+      }
+      const ids = group.map(({ streamId }) => streamId)
+      groups.push([priority, group.length, allSamples, allBytes, sizes, ...ids])
+    }
+  }
+  return groups
 }
 
 function partOf(order: DeadLetterOrder, { correlationId, samples, firstTakenAtUs, body }: DeadPart): ScriptArgument[] {

@@ -1,14 +1,14 @@
 /** The original's REST paths and bodies, key for key; the figures in them are real here. */
 import type { FastifyInstance } from 'fastify'
-import type { Registry } from 'prom-client'
 import type { ReadingFigures } from '../devices/reading-figures.js'
 import type { Gateway } from '../gateway.js'
 import type { HubFigures } from '../hub-figures.js'
+import type { HubMetrics } from '../hub-metrics.js'
 import type { SpoolFigures } from '../spool/spool-watch.js'
 
 export interface GatewayRoutesContext {
   gateway: Gateway
-  metrics: Registry
+  metrics: HubMetrics
   figures(): HubFigures
 }
 
@@ -24,7 +24,7 @@ export function addGatewayRoutes(server: FastifyInstance, { gateway, metrics, fi
 
   server.get('/metrics', async (request, reply) => {
     if (request.headers.accept?.includes('application/json')) return metricsBody(figures())
-    return reply.type(metrics.contentType).send(await metrics.metrics())
+    return reply.type(metrics.contentType).send(await metrics.render())
   })
 
   server.post('/start', async () => {
@@ -61,7 +61,7 @@ function spoolBody({ summary, samples, sizeBytes, limitBytes, oldestAtSeconds, t
   }
 }
 
-function statusBody(gateway: Gateway, { ledger, latest, batches, workers, breaker, spool }: HubFigures) {
+function statusBody(gateway: Gateway, { ledger, latest, batches, workers, breaker, spool, clock }: HubFigures) {
   return {
     state: gateway.state,
     latest_sample: latest ? { seq: latest.sequence, value: latest.value, unit: latest.unit } : null,
@@ -74,6 +74,13 @@ function statusBody(gateway: Gateway, { ledger, latest, batches, workers, breake
     },
     breaker,
     spool: spool && spoolBody(spool),
+    clock: {
+      summary: clock.summary,
+      synchronized: clock.synchronized,
+      steps: clock.steps,
+      offset_seconds: clock.offsetSeconds,
+      holding: clock.isHolding,
+    },
     devices: gateway.devices.map((device) => {
       const { name, state, reason, consecutiveFailures } = device.snapshot()
       const { figures } = device

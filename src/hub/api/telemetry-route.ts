@@ -9,6 +9,8 @@ import type { PushedReadings } from '../intake/pushed-readings.js'
 const MAX_READINGS = 1000
 /** Suggested to a client whose readings found no room: the rings empty in less when the store is well. */
 const RETRY_AFTER_SECONDS = 1
+/** A client that asks to wait until its readings are stored waits no longer, whatever it asks for. */
+const MAX_WAIT_MS = 30_000
 
 export interface TelemetryRouteContext {
   /** `undefined` once the hub is stopping. */
@@ -46,8 +48,12 @@ function addRoute(server: FastifyInstance, { readings, clock }: TelemetryRouteCo
     if (typeof parsed === 'string') return refuse(reply, sink, 422, parsed, given.length)
     const outcome = sink.push(parsed)
     switch (outcome.kind) {
-      case 'taken':
-        return reply.code(202).send({ ok: true, message: 'Telemetry received', accepted: outcome.samples })
+      case 'taken': {
+        const waitMs = preferredWaitMs(request.headers.prefer)
+        const isStored = waitMs > 0 && (await outcome.stored(AbortSignal.timeout(waitMs)))
+        const message = isStored ? 'Telemetry stored' : 'Telemetry received'
+        return reply.code(isStored ? 200 : 202).send({ ok: true, message, accepted: outcome.samples })
+      }
       case 'invalid':
         return reply.code(422).send({ error: place(given, outcome.index, outcome.message) })
       case 'pressed':
@@ -56,6 +62,12 @@ function addRoute(server: FastifyInstance, { readings, clock }: TelemetryRouteCo
         return unavailable(reply, 'Server overloaded, retry later')
     }
   })
+}
+
+/** `wait=N` seconds of a Prefer header (RFC 7240, 4.3), in milliseconds; 0 when it does not ask to wait. */
+function preferredWaitMs(prefer: string | string[] | undefined): number {
+  const seconds = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})/i.exec(String(prefer ?? ''))?.[1]
+  return Math.min(MAX_WAIT_MS, Number(seconds ?? 0) * 1000)
 }
 
 function parseAll(given: readonly unknown[], nowUs: number): ParsedReading[] | string {

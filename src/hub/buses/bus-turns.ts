@@ -34,6 +34,14 @@ export class BusUser {
     return this.#failuresInARow >= FAILURES_IN_A_ROW || this.#lostMs > LOST_TIMEOUTS * this.timeoutMs
   }
 
+  /** It is opened. After an operator's stop nothing of before is held against it. */
+  resume(): void {
+    if (!this.isStopped) return
+    this.isStopped = false
+    this.#failuresInARow = 0
+    this.#lostMs = 0
+  }
+
   /** A call has ended. */
   settle(tookMs: number, isWell: boolean, nowMs: number): void {
     this.busyMs += tookMs
@@ -128,6 +136,7 @@ export class BusTurns {
     const gone = this.#waiting.filter((waiting) => waiting.user === user)
     if (gone.length === 0) return
     this.#waiting = this.#waiting.filter((waiting) => waiting.user !== user)
+    if (this.#waiting.length === 0) this.#cancelWake?.()
     for (const { reject } of gone) reject(this.#cancelled(user))
   }
 

@@ -101,7 +101,7 @@ export class Bus {
 
   /** Takes the bus, opened now unless it is open. @throws TLM_BUS_UNAVAILABLE, TLM_PACKAGE_MISSING */
   async open(user: BusUser): Promise<void> {
-    user.isStopped = false
+    user.resume()
     this.#open.add(user)
     if (this.#link !== undefined) return
     this.#opening ??= this.#options.open(this.settings, user.timeoutMs).finally(() => {

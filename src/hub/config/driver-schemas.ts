@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { messageOf } from '#core/errors/telemetry-error'
 import { type CamelKeys, camelKeys } from '#core/options/camel-keys'
 import { durationMs, flag, integer, oneOf, text } from '#core/options/fields'
+import { type ChannelSettingsMap, channelsSchema } from '../channels/channel-settings.js'
 import type { AnyDriver } from '../drivers/contract/driver-module.js'
 import { BUS_KINDS } from '../drivers/contract/manifest.js'
 import { type Given, OPTION_FIELDS } from '../drivers/contract/option-fields.js'
@@ -18,6 +19,8 @@ const deviceFields = {
   retry_base_ms: durationMs(1, 3_600_000).optional(),
   retry_max_ms: durationMs(1, 3_600_000).optional(),
   max_consecutive_failures: integer(1, 1_000_000).optional(),
+  /** Serial number of the sensor that is connected, for calibrations that are of one sensor. */
+  sensor_serial: text(128).optional(),
 }
 
 /** What devices on a bus of the hub may have besides. */
@@ -49,6 +52,8 @@ export interface DeviceConfig {
   options: Record<string, unknown>
   /** Absent: its driver needs no bus of the hub. */
   place?: Placement
+  /** What is to be done with its values; absent: nothing. */
+  channels?: ChannelSettingsMap
 }
 
 /** Devices by name. Only `drivers` and `buses`, those that the file names, are known. */
@@ -72,14 +77,23 @@ function deviceSchema(name: string, driver: AnyDriver, buses: Buses) {
   const own = driver.options?.(OPTION_FIELDS) ?? {}
   const shared = { ...deviceFields, ...(driver.kind === 'source' ? {} : placeFields) }
   return z
-    .strictObject({ driver: z.literal(name), ...shared, ...own })
+    .strictObject({ driver: z.literal(name), ...shared, ...own, channels: channelsField(own.channels) })
     .transform((raw: Record<string, unknown>, context): DeviceConfig => {
-      const given = Object.entries(raw).filter(([key, value]) => key !== 'driver' && value !== undefined)
+      const { channels, ...others } = raw
+      const isSettings = channels instanceof Map
+      const given = Object.entries(isSettings ? others : raw).filter(
+        ([key, value]) => key !== 'driver' && value !== undefined,
+      )
       const isOwn = ([key]: [string, unknown]) => Object.hasOwn(own, key)
       const isOfDevice = ([key]: [string, unknown]) => Object.hasOwn(deviceFields, key)
       const device = Object.fromEntries(given.filter((entry) => !isOwn(entry) && isOfDevice(entry)))
       const options = camelKeys(Object.fromEntries(given.filter(isOwn)))
-      const config = { driver, device: camelKeys(device) as unknown as DeviceSettings, options }
+      const config = {
+        driver,
+        device: camelKeys(device) as unknown as DeviceSettings,
+        options,
+        ...(isSettings && { channels: channels as ChannelSettingsMap }),
+      }
       if (driver.kind === 'source') return config
       const written = Object.fromEntries(given.filter((entry) => !isOwn(entry)))
       try {
@@ -101,4 +115,17 @@ export function issueOf({ path, reason, fix, input }: PlacementProblem) {
 
 function writtenPlace({ bus, address, timeout, every, keep_raw }: Record<string, unknown>): Written {
   return { bus, address, timeout, every, keepRaw: keep_raw === true } as Written
+}
+
+/** A driver may have an option of that name, if it is no group of keys (sim: how many there are). */
+function channelsField(own: z.ZodType | undefined): z.ZodType {
+  if (own === undefined) return channelsSchema.optional()
+  const either = z.unknown().transform((raw, context) => {
+    const schema = typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? channelsSchema : own
+    const result = schema.safeParse(raw, { reportInput: true })
+    if (result.success) return result.data
+    for (const issue of result.error.issues) context.issues.push(issue as z.core.$ZodRawIssue)
+    return z.NEVER
+  })
+  return either.optional()
 }

@@ -19,11 +19,13 @@ import {
   storeSchema,
 } from '../../host/store-options.js'
 import { driver as sim } from '../drivers/sim/driver.js'
+import { classesPerRing, ONE_FOR_ALL, type RingClasses, spillsAny } from '../intake/ring-classes.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
 import type { FlightRecorderOptions } from '../recorder/flight-recorder.js'
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
+import { type TimeOptions, timeOptions, timeSchema } from '../time/time-options.js'
 import { everyOf } from './bus-cadence.js'
-import { type PlacedDevice, placementProblems } from './bus-placement.js'
+import { type PlacedDevice, placementProblems } from './bus-conflicts.js'
 import { type Buses, busesSchema, readBuses, type UnnamedBus } from './bus-schemas.js'
 import { type Drivers, loadDrivers } from './driver-catalogue.js'
 import { type DeviceConfig, devicesSchema, issueOf } from './driver-schemas.js'
@@ -83,6 +85,7 @@ const hubFields = {
     })
     .prefault({}),
   max_series: integer(1, 2 ** 20).default(65_536),
+  time: timeSchema,
   http: httpSchema(8080),
   log: logSchema,
 }
@@ -138,7 +141,8 @@ export interface HubOptions {
   id: string
   store: Store
   publish: { mode: 'stream' } | { mode: 'list'; taskType: string }
-  ring: { slots: number; rawBytes: number; workers: number }
+  /** Each of `classes` has as many rings as there are workers. */
+  ring: { slots: number; rawBytes: number; workers: number; classes: readonly RingClasses[] }
   batch: { maxSamples: number; maxBytes: number; maxAgeMs: number; maxInFlight: number }
   /** Absent: without. Only batches to Redis are spooled: the embedded store is on this disk itself. */
   spool: SpoolSettings | undefined
@@ -147,6 +151,7 @@ export interface HubOptions {
   /** Absent: it is off. */
   recorder: FlightRecorderOptions | undefined
   maxSeries: number
+  time: TimeOptions
   /** Between readings of a device that does not say. Milliseconds. */
   everyMs: number
   devices: Readonly<Record<string, DeviceConfig>>
@@ -200,11 +205,20 @@ function resolve(raw: RawOptions): HubOptions {
   const isList = raw.redis.mode === 'list' && store.kind === 'redis'
   if (raw.redis.mode === 'list' && !isList) notes.push('redis.mode list needs Redis: batches go to the embedded store')
   const hasSpool = store.kind === 'redis' && !isList && raw.gateway.local_storage && raw.spool.enabled
+  const { keep_one_in: keepOneIn, ...steps } = raw.backpressure
+  const backpressure = { ...steps, keepOneIn }
+  if (spillsAny(backpressure) && !hasSpool)
+    notes.push('backpressure: spill needs the spool before Redis: it means pass')
   return {
     id: raw.gateway.id ?? hostname().slice(0, 64),
     store,
     publish: isList ? { mode: 'list', taskType: raw.gateway.task_type } : { mode: 'stream' },
-    ring: { slots: slotsOf(raw), rawBytes: raw.ring.raw_bytes, workers: raw.ring.workers },
+    ring: {
+      slots: slotsOf(raw),
+      rawBytes: raw.ring.raw_bytes,
+      workers: raw.ring.workers,
+      classes: hasSpool ? classesPerRing(backpressure) : ONE_FOR_ALL,
+    },
     batch: {
       maxSamples: raw.batch.max_samples,
       maxBytes: raw.batch.max_bytes,
@@ -213,13 +227,10 @@ function resolve(raw: RawOptions): HubOptions {
     },
     spool: hasSpool ? spoolSettings(raw.spool, raw.store.directory) : undefined,
     overflow: raw.overflow,
-    backpressure: {
-      amber: raw.backpressure.amber,
-      red: raw.backpressure.red,
-      keepOneIn: raw.backpressure.keep_one_in,
-    },
+    backpressure,
     recorder: recorderOf(raw),
     maxSeries: raw.max_series,
+    time: timeOptions(raw.time),
     everyMs: raw.gateway.sampling_interval_ms,
     devices: devicesOf(raw.devices),
     buses: raw.buses,

@@ -2,6 +2,9 @@ import { TelemetryError } from '#core/errors/telemetry-error'
 import { parsePriority } from '#core/model/priority'
 import type { Clock } from '#core/time/clock'
 import type { BusRegistry } from '../buses/bus-registry.js'
+import { ChannelDriver } from '../channels/channel-driver.js'
+import type { ChannelSink } from '../channels/channel-sink.js'
+import { createDeviceChannels } from '../channels/device-channels.js'
 import { everyOf } from '../config/bus-cadence.js'
 import type { DeviceConfig } from '../config/driver-schemas.js'
 import type { Driver, DriverContext } from '../drivers/driver.js'
@@ -17,6 +20,8 @@ export interface DeviceFactoryOptions {
   intake: Intake
   clock: Clock
   buses: BusRegistry
+  /** For the stamps of drivers. */
+  stampClock: Clock
   /** Of devices that do not say. */
   overflow: OverflowPolicy
   /** Of devices that do not say. Milliseconds. */
@@ -24,21 +29,26 @@ export interface DeviceFactoryOptions {
   onTransition: (transition: DeviceTransition) => void
   /** Hear of readings that fail, and work again. */
   onReading?: Pick<ReadingFiguresOptions, 'onFault' | 'onWell'>
+  /** Gets the channel pipelines of each device that has any, for their figures. */
+  channels: ChannelSink[]
 }
 
 /**
  * Makes a device out of its configuration, with its way into the rings.
  *
- * @throws TLM_OPTIONS_INVALID the driver refuses its options
+ * @throws TLM_OPTIONS_INVALID the driver refuses its options, or a channel cannot be what it is told to
  */
 export function createDevice(name: string, config: DeviceConfig, options: DeviceFactoryOptions): Device {
-  const { intake, clock, onTransition } = options
+  const { intake, clock, stampClock, onTransition } = options
   const { priority, overflow = options.overflow, every } = config.device
   const sink = intake.addDevice(name, { priority: parsePriority(priority) ?? 1, overflow })
-  const context = { device: name, sink, clock, everyMs: every ?? options.everyMs }
+  const channels = createDeviceChannels(name, config, sink, stampClock)
+  if (channels !== undefined) options.channels.push(channels)
+  const context = { device: name, sink: channels ?? sink, clock: stampClock, everyMs: every ?? options.everyMs }
   const figures =
     config.driver.kind === 'source' ? undefined : new ReadingFigures({ device: name, ...options.onReading })
-  const driver = createDriver(config, context, figures, options)
+  const plain = createDriver(config, context, figures, options)
+  const driver = channels === undefined ? plain : new ChannelDriver(plain, channels)
   return new Device({ name, driver, clock, policy: devicePolicy(config.device), onTransition, figures })
 }
 

@@ -187,7 +187,7 @@ export class Device implements Service {
     let openedAtMs: number | undefined
     let failure: unknown
     try {
-      await driver.open()
+      await driver.open(signal)
       openedAtMs = clock.monotonicMs()
       if (signal.aborted) return undefined
       if (this.#state === 'Error') this.#recover()

@@ -34,6 +34,7 @@ export interface PolledRunnerOptions {
 }
 
 const NO_BYTES = new Uint8Array(0)
+const NEVER = new AbortController().signal
 /** A due time is still kept when its turn comes late by less than this share of the interval. */
 const LATE_SHARE = 0.25
 /** Timers may fire a little early. Milliseconds. */
@@ -63,7 +64,8 @@ export class PolledRunner implements Driver {
     this.#offer = new DecodedOffer(options.sink, options.driver.channels(options.options))
   }
 
-  async open(): Promise<void> {
+  /** Takes the bus and sets the device up: one that does not answer, or is another, is not open. */
+  async open(signal: AbortSignal = NEVER): Promise<void> {
     const { seat, figures, time } = this.#options
     try {
       await seat.bus.open(seat.user)
@@ -71,6 +73,8 @@ export class PolledRunner implements Driver {
       figures.fail({ fault: faultOf(error), message: messageOf(error) }, time.nowUs())
       throw error
     }
+    const fault = await this.#untilStopped(signal, () => this.#initialise(signal))
+    if (fault !== undefined && !signal.aborted) throw unavailable(fault.fault, fault.message)
   }
 
   async close(): Promise<void> {
@@ -79,14 +83,18 @@ export class PolledRunner implements Driver {
   }
 
   async run(signal: AbortSignal): Promise<'stopped'> {
-    const { seat } = this.#options
-    const onAbort = () => seat.bus.cancel(seat.user)
+    await this.#untilStopped(signal, () => this.#readOnGrid(signal))
+    return 'stopped'
+  }
+
+  /** Calls that wait for the bus end when the device is stopped. */
+  async #untilStopped<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const { bus, user } = this.#options.seat
+    const onAbort = () => bus.cancel(user)
     signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
     try {
-      const fault = await this.#initialise(signal)
-      if (fault !== undefined && !signal.aborted) throw unavailable(fault.fault, fault.message)
-      await this.#readOnGrid(signal)
-      return 'stopped'
+      return await work()
     } finally {
       signal.removeEventListener('abort', onAbort)
     }

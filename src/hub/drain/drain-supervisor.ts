@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { JOURNAL_TOTALS, type JournalTotals } from '#core/journal/seal-journal'
 import { SPOOL_COUNTS, type SpoolCounts } from '#core/journal/spool-counts'
@@ -6,6 +7,7 @@ import type { DrainWorkerData } from '#core/protocol/drain-messages'
 import type { Clock } from '#core/time/clock'
 import type { Logger } from '../../host/logger.js'
 import { RateLimitedLog } from '../../host/rate-limited-log.js'
+import { ONE_FOR_ALL, type RingClasses } from '../intake/ring-classes.js'
 import type { SeriesRegistry } from '../intake/series-registry.js'
 import { type PreparedSpool, prepareSpool } from '../spool/spool-directory.js'
 import type { SpoolSettings } from '../spool/spool-settings.js'
@@ -14,8 +16,10 @@ import { RingDrain, type RingTotals, type SpawnDrainWorker } from './ring-drain.
 export interface DrainSupervisorOptions {
   /** Name of the hub in batch ids. */
   hubId: string
-  /** Rings, and so drain workers: 1..16. */
+  /** Rings for each list of classes, and so drain workers: 1..16. */
   workers: number
+  /** Whose samples share a ring. */
+  classes: readonly RingClasses[]
   ring: { slots: number; rawBytes: number }
   batch: DrainWorkerData['batch']
   publish: DrainWorkerData['publish']
@@ -23,6 +27,8 @@ export interface DrainSupervisorOptions {
   shards: number
   /** Absent: batches wait in the rings when the store takes none. Only for `mode: stream`. */
   spool?: SpoolSettings | undefined
+  /** See `DrainWorkerData.wall`. */
+  wall?: SharedArrayBuffer
   registry: SeriesRegistry
   clock: Clock
   log: Logger
@@ -38,7 +44,10 @@ const OPEN_PATIENCE_MS = 1500
 
 /** The drain workers of a hub, one per ring. Thread: the hub's main thread. */
 export class DrainSupervisor implements Service {
+  /** Those of the first of {@link classes} come first. */
   readonly rings: readonly RingDrain[]
+  /** Whose samples share a ring: each list has as many rings. */
+  readonly classes: readonly RingClasses[]
   readonly #registry: SeriesRegistry
   readonly #spool: PreparedSpool | undefined
   #isAnnouncing = false
@@ -52,18 +61,24 @@ export class DrainSupervisor implements Service {
     const series = () => registry.descriptors
     this.#registry = registry
     this.#spool = spoolOf(options)
+    // Classes are kept apart for the spool.
+    const wanted = options.workers * options.classes.length
     const workers = this.#spool?.kind === 'ready' ? this.#spool.lanes : options.workers
+    this.classes = this.#spool?.kind === 'ready' ? this.#spool.classes : ONE_FOR_ALL
     if (this.#spool?.kind === 'unusable') log.error({ problem: this.#spool.problem }, 'the hub runs without a spool')
     if (this.#spool?.kind === 'ready' && this.#spool.abandoned.length > 0) {
       const text = 'other hubs have left batches: start one of their gateway.id to deliver them, or remove them'
       log.warn({ directories: this.#spool.abandoned }, text)
     }
-    if (workers !== options.workers) {
-      const text = 'as many drain workers as filled the spool empty it first: ring.workers applies at a later start'
-      log.warn({ workers, wanted: options.workers }, text)
+    const isAsWanted = workers === wanted && isDeepStrictEqual(this.classes, options.classes)
+    if (this.#spool?.kind === 'ready' && !isAsWanted) {
+      const text =
+        'the drain workers that filled the spool empty it first: ring.workers and which classes share a ring apply at a later start'
+      log.warn({ workers, wanted, classes: this.classes }, text)
     }
     this.rings = Array.from({ length: workers }, (_, index) => {
-      const worker = { producer: `${hubId}.r${index}`, epoch, publish, batch }
+      const wall = options.wall && { wall: options.wall }
+      const worker = { producer: `${hubId}.r${index}`, epoch, publish, batch, ...wall }
       const spool = laneSpool(this.#spool, options.spool, index, workers)
       const ways = { spawn, clock, log, rateLimited, onLatency, onFsync }
       return new RingDrain({ index, ring, shards, worker, spool, series, ...ways })
@@ -80,6 +95,12 @@ export class DrainSupervisor implements Service {
     })
     await Promise.race([Promise.all(this.rings.map(({ opened }) => opened)), patience])
     clearTimeout(timer)
+  }
+
+  /** Has the rings of which that is asked hold their batches back in the spool, and the others send theirs. */
+  hold(isHeld: (classes: RingClasses) => boolean): void {
+    const perGroup = this.rings.length / this.classes.length
+    for (const ring of this.rings) ring.hold(isHeld(this.classes[Math.floor(ring.index / perGroup)]))
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -130,9 +151,16 @@ export class DrainSupervisor implements Service {
   }
 }
 
-function spoolOf({ spool, publish, hubId, shards, workers }: DrainSupervisorOptions): PreparedSpool | undefined {
+function spoolOf({
+  spool,
+  publish,
+  hubId,
+  shards,
+  workers,
+  classes,
+}: DrainSupervisorOptions): PreparedSpool | undefined {
   if (spool === undefined || publish.mode === 'list') return undefined
-  return prepareSpool({ directory: spool.directory, hubId, shards, lanes: workers })
+  return prepareSpool({ directory: spool.directory, hubId, shards, lanes: workers * classes.length, classes })
 }
 
 /** Each worker has its share of the bounds. */
@@ -143,11 +171,12 @@ function laneSpool(
   lanes: number,
 ) {
   if (prepared?.kind !== 'ready' || settings === undefined) return undefined
-  const { maxBytes, maxAgeMs, fsyncMs, liveShare, keep } = settings
+  const { maxBytes, maxAgeMs, batchAgeMs, fsyncMs, liveShare, keep } = settings
   return {
     directory: prepared.laneDirectory(lane),
     maxBytes: Math.floor(maxBytes / lanes),
     maxAgeMs,
+    batchAgeMs,
     fsyncMs,
     liveShare,
     keep: { ...keep, bytes: Math.floor(keep.bytes / lanes) },

@@ -27,7 +27,7 @@ export interface RingDrainOptions {
   ring: { slots: number; rawBytes: number }
   /** Shards of the stream; 1 for a list. */
   shards: number
-  worker: Pick<DrainWorkerData, 'producer' | 'epoch' | 'publish' | 'batch'>
+  worker: Pick<DrainWorkerData, 'producer' | 'epoch' | 'publish' | 'batch' | 'wall'>
   spool: Omit<SpoolOptions, 'counts'> | undefined
   /** All series there are, indexed by id. */
   series: () => readonly SeriesDescriptor[]
@@ -53,6 +53,16 @@ export interface RingTotals extends JournalTotals {
 const RESTART = { baseMs: 50, maxMs: 2000 }
 /** A worker that lived so long was well: the next restart is quick again. */
 const WELL_AFTER_MS = 10_000
+/** What is said when a worker begins to do something else because of the pressure. */
+const SPILL_TEXTS = {
+  off: { level: 'info', text: 'all that waited for the processors is sent' },
+  holding: { level: 'warn', text: 'the processors are behind: batches wait in the spool' },
+  easing: { level: 'info', text: 'the processors keep up: what waited in the spool is sent bit by bit' },
+  exhausted: {
+    level: 'warn',
+    text: 'the spool keeps its room for a store that is away: batches are sent though the processors are behind',
+  },
+} as const
 /** So many ends before `ready` in a row, and the hub says that it is unhealthy. */
 const UNHEALTHY_STARTS = 3
 
@@ -80,6 +90,7 @@ export class RingDrain {
   #hasStopped = false
   #onEnd: (() => void) | undefined
   #status: DrainStatus | undefined
+  #isHeld = false
   #restarts = 0
   #failuresInARow = 0
   #failedStarts = 0
@@ -168,6 +179,7 @@ export class RingDrain {
     const thread = spawn({
       ...worker,
       ...memory,
+      isHeld: this.#isHeld,
       series: known,
       ...(this.#spool !== undefined && { spool: this.#spool }),
     })
@@ -178,6 +190,13 @@ export class RingDrain {
     })
     thread.once('exit', (code) => this.#onExit(code))
     if (this.#isStopping) this.#send({ kind: 'drain-and-stop' })
+  }
+
+  /** Has batches held back in the spool, or sent again; a worker that follows is told, too. Without a spool: nothing. */
+  hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld) return
+    this.#isHeld = isHeld
+    this.#send({ kind: 'hold', isHeld })
   }
 
   /** Tells the worker of the series it does not know yet. */
@@ -253,7 +272,8 @@ export class RingDrain {
     this.#status = status
     this.#onOpened()
     const { log, rateLimited } = this.#options
-    const { lastError, breaker, spoolProblem } = status
+    const { lastError, breaker, spoolProblem, spill = 'off' } = status
+    if (spill !== (before?.spill ?? 'off')) log[SPILL_TEXTS[spill].level]({ ring: this.index }, SPILL_TEXTS[spill].text)
     if (spoolProblem !== undefined) {
       rateLimited.warn(`spool ${this.index}`, { ring: this.index, reason: spoolProblem }, 'the spool is out of use')
     }

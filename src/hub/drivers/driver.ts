@@ -19,10 +19,12 @@ export interface SampleSink {
    * Values that are not finite, and instants outside 1990..2100, are refused one by one with a counted reason.
    * Cost: a few dozen ns per value; no allocation.
    *
-   * @param takenAtUs wall time of the bus read, integer microseconds
+   * @param takenAtUs time of the bus read by {@link DriverContext.clock}, integer microseconds
    * @param series ids from {@link series}
    * @param values in each series' unit, as many as `series`
    * @param raw the reading's bytes as the bus gave them, at most `MAX_RAW_BYTES`
+   * @param isRecorded `takenAtUs` is the source's own time (a recording, a time column, GPS): the hub never corrects it.
+   *   Absent: it was read from {@link DriverContext.clock}, and follows when the hub learns a better time
    * @returns `false` only when the ring is full and the device's overflow policy is `slow-driver`: nothing was taken,
    *   offer it again after {@link room}. With `refuse-newest` a refused reading is counted and `true` returned.
    */
@@ -32,6 +34,7 @@ export interface SampleSink {
     values: ArrayLike<number>,
     quality?: Quality,
     raw?: Uint8Array,
+    isRecorded?: boolean,
   ): boolean
   /** Resolves when the ring has room again. */
   room(): Promise<void>
@@ -47,6 +50,7 @@ export interface SampleSink {
 export interface DriverContext {
   readonly device: string
   readonly sink: SampleSink
+  /** Its wall time is that of the hub's start, and on from there: it never steps. The hub corrects stamps later. */
   readonly clock: Clock
   /** Time between readings of a device that does not say it; the gateway's `sampling_interval_ms`. Milliseconds. */
   readonly everyMs: number
@@ -57,8 +61,13 @@ export interface DriverContext {
  * The device's state machine calls one at a time.
  */
 export interface Driver {
-  /** Takes the bus. @throws TLM_BUS_UNAVAILABLE, TLM_PACKAGE_MISSING */
-  open(): Promise<void>
+  /**
+   * Takes the bus, and makes sure of the device where it can be asked.
+   *
+   * @param signal aborts when the device is being stopped: a long open may end early then, in any way
+   * @throws TLM_BUS_UNAVAILABLE, TLM_PACKAGE_MISSING
+   */
+  open(signal?: AbortSignal): Promise<void>
   /**
    * Measures until `signal` aborts (resolves `'stopped'`) or the source has no more to give (`'ended'`).
    *

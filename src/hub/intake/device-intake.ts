@@ -1,5 +1,6 @@
 import type { Priority } from '#core/model/priority'
 import type { Quality } from '#core/model/quality'
+import { EARLIEST_WALL_US, isHubTime, LATEST_WALL_US } from '#core/time/hub-time'
 import type { SampleSink } from '../drivers/driver.js'
 import type { LatestSample } from './latest-sample.js'
 import { RejectCounts } from './reject-counts.js'
@@ -7,26 +8,25 @@ import type { RingLane } from './ring-lane.js'
 import type { SeriesRegistry } from './series-registry.js'
 import type { SheddingLadder } from './shedding-ladder.js'
 
-/** 1990-01-01 and 2100-01-01: a clock that says otherwise was never set. */
-export const EARLIEST_US = Date.UTC(1990, 0) * 1000
-export const LATEST_US = Date.UTC(2100, 0) * 1000
-
 export type OverflowPolicy = 'refuse-newest' | 'slow-driver'
 
 export interface DeviceIntakeOptions {
   name: string
   priority: Priority
   overflow: OverflowPolicy
-  lane: RingLane
+  /** By priority of the reading. */
+  lanes: readonly RingLane[]
   registry: SeriesRegistry
   latest: LatestSample
   ladder: SheddingLadder
+  /** What the drivers' clock is ahead of hub time; absent: their stamps are wall time. Microseconds. */
+  stampOriginUs?: number | undefined
   /** Hears every rejection, for the log, which limits its rate. */
   onReject: (device: string, reason: string, detail: string | undefined) => void
 }
 
 /**
- * What one device hands in: checked, numbered, counted and published into the device's ring. Readings are numbered
+ * What one device hands in: checked, numbered, counted and published into the device's rings. Readings are numbered
  * from 0 over the life of the hub, whether or not the ring had room: a number that is missing downstream was dropped.
  *
  * Thread: the hub's main thread.
@@ -36,17 +36,19 @@ export class DeviceIntake implements SampleSink {
   /** Of readings that have none of their own. */
   readonly priority: Priority
   readonly #options: DeviceIntakeOptions
-  readonly #lane: RingLane
+  readonly #lanes: readonly RingLane[]
   readonly #registry: SeriesRegistry
   readonly #latest: LatestSample
   readonly #ladder: SheddingLadder
   readonly #rejects = new RejectCounts()
+  readonly #stampOriginUs: number | undefined
   #sequence = 0
   #accepted = 0
   #dropped = 0
   #thinned = 0
   #refusedByClass = 0
   #refusedSamples = 1
+  #refusedLane: RingLane
   #isClosed = false
   /** Reused for readings with values that are refused. */
   #goodSeries: number[] = []
@@ -55,10 +57,12 @@ export class DeviceIntake implements SampleSink {
   constructor(options: DeviceIntakeOptions) {
     this.name = options.name
     this.#options = options
-    this.#lane = options.lane
+    this.#lanes = options.lanes
+    this.#refusedLane = options.lanes[options.priority]
     this.#registry = options.registry
     this.#latest = options.latest
     this.#ladder = options.ladder
+    this.#stampOriginUs = options.stampOriginUs
     this.priority = options.priority
   }
 
@@ -92,9 +96,9 @@ export class DeviceIntake implements SampleSink {
     this.#isClosed = true
   }
 
-  /** The device's ring. */
-  get lane(): RingLane {
-    return this.#lane
+  /** The ring for readings of the priority. */
+  laneOf(priority: Priority): RingLane {
+    return this.#lanes[priority]
   }
 
   series(channel: string, unit: string): number | undefined {
@@ -110,8 +114,9 @@ export class DeviceIntake implements SampleSink {
     values: ArrayLike<number>,
     quality: Quality = 0,
     raw?: Uint8Array,
+    isRecorded = false,
   ): boolean {
-    return this.offer(takenAtUs, series, values, quality, this.priority, raw)
+    return this.offer(takenAtUs, series, values, quality, this.priority, raw, isRecorded)
   }
 
   /** As {@link reading}, with a priority of the reading's own. */
@@ -122,13 +127,17 @@ export class DeviceIntake implements SampleSink {
     quality: Quality,
     priority: Priority,
     raw?: Uint8Array,
+    isRecorded = false,
   ): boolean {
     const count = values.length
     if (this.#isClosed) {
       this.reject('hub_stopping', undefined, count)
       return true
     }
-    if (!(takenAtUs >= EARLIEST_US && takenAtUs < LATEST_US)) {
+    const origin = isRecorded ? undefined : this.#stampOriginUs
+    const stampUs = Math.round(origin === undefined ? takenAtUs : takenAtUs - origin)
+    const isPossible = takenAtUs >= EARLIEST_WALL_US && takenAtUs < LATEST_WALL_US
+    if (!isPossible || (origin !== undefined && !isHubTime(stampUs))) {
       this.reject('instant_out_of_range', String(takenAtUs), count)
       return true
     }
@@ -138,13 +147,13 @@ export class DeviceIntake implements SampleSink {
       const value = values[i]
       // Only finite numbers give 0.
       if (value - value !== 0 || !(series[i] < known))
-        return this.#offerGood(takenAtUs, series, values, quality, priority, raw)
+        return this.#offerGood(takenAtUs, series, values, quality, priority, raw, isRecorded)
     }
     if (count === 0) return true
     const sequence = this.#sequence
-    const atUs = Math.round(takenAtUs)
-    if (!this.#lane.ring.tryPublishReading(atUs, series, values, sequence, quality, priority, raw)) {
-      return this.#refuse(count)
+    const lane = this.#lanes[priority]
+    if (!lane.ring.tryPublishReading(stampUs, series, values, sequence, quality, priority, raw)) {
+      return this.#refuse(count, lane)
     }
     this.#sequence = (sequence + 1) >>> 0
     this.#accepted += count
@@ -153,7 +162,7 @@ export class DeviceIntake implements SampleSink {
   }
 
   room(): Promise<void> {
-    return this.#lane.room(this.#refusedSamples)
+    return this.#refusedLane.room(this.#refusedSamples)
   }
 
   reject(reason: string, detail?: string, count = 1): void {
@@ -168,7 +177,8 @@ export class DeviceIntake implements SampleSink {
     values: ArrayLike<number>,
     quality: Quality,
     priority: Priority,
-    raw?: Uint8Array,
+    raw: Uint8Array | undefined,
+    isRecorded: boolean,
   ): boolean {
     this.#goodSeries.length = 0
     this.#goodValues.length = 0
@@ -182,7 +192,7 @@ export class DeviceIntake implements SampleSink {
         this.#goodValues.push(values[i])
       }
     }
-    const isTaken = this.offer(takenAtUs, this.#goodSeries, this.#goodValues, quality, priority, raw)
+    const isTaken = this.offer(takenAtUs, this.#goodSeries, this.#goodValues, quality, priority, raw, isRecorded)
     // A reading that must be offered again is counted then.
     if (!isTaken) return false
     if (notFinite.length > 0) this.reject('value_not_finite', String(notFinite[0]), notFinite.length)
@@ -193,6 +203,7 @@ export class DeviceIntake implements SampleSink {
   #shed(count: number, priority: Priority): boolean {
     const isThinned = this.#ladder.step(priority) === 'thin'
     this.#refusedSamples = count
+    this.#refusedLane = this.#lanes[priority]
     // A driver that can wait loses nothing by a class that is refused for a time.
     if (!isThinned && this.#options.overflow === 'slow-driver') return false
     this.#sequence = (this.#sequence + 1) >>> 0
@@ -202,8 +213,9 @@ export class DeviceIntake implements SampleSink {
     return true
   }
 
-  #refuse(count: number): boolean {
+  #refuse(count: number, lane: RingLane): boolean {
     this.#refusedSamples = count
+    this.#refusedLane = lane
     if (this.#options.overflow === 'slow-driver') return false
     this.#sequence = (this.#sequence + 1) >>> 0
     this.#accepted += count

@@ -1,18 +1,22 @@
 import { TelemetryError } from '#core/errors/telemetry-error'
-import type { Priority } from '#core/model/priority'
+import { PRIORITY_NAMES, type Priority, type PriorityName } from '#core/model/priority'
 import { shardOf } from '#core/model/shard'
 import type { HubFigures } from '../hub-figures.js'
 import { DeviceIntake, type DeviceIntakeOptions, type OverflowPolicy } from './device-intake.js'
 import { LatestSample } from './latest-sample.js'
+import type { RingClasses } from './ring-classes.js'
 import type { RingLane } from './ring-lane.js'
 import type { SeriesRegistry } from './series-registry.js'
 import type { SheddingLadder } from './shedding-ladder.js'
 
 export interface IntakeOptions {
-  /** One per drain worker, at least one. */
+  /** One per drain worker, at least one; those of the first of `classes` come first. */
   lanes: readonly RingLane[]
+  /** As many rings for each of them. */
+  classes: readonly RingClasses[]
   registry: SeriesRegistry
   ladder: SheddingLadder
+  stampOriginUs?: DeviceIntakeOptions['stampOriginUs']
   onReject: DeviceIntakeOptions['onReject']
 }
 
@@ -52,17 +56,21 @@ export class Intake {
   /** @throws TLM_INVARIANT_BROKEN there is one of that name */
   addDevice(name: string, { priority, overflow }: { priority: Priority; overflow: OverflowPolicy }): DeviceIntake {
     if (this.#devices.has(name)) throw new TelemetryError('TLM_INVARIANT_BROKEN', `Device ${name} is there already.`)
-    const { lanes, registry, ladder, onReject } = this.#options
-    // A device belongs to one ring for good: its samples stay in order.
-    const lane = lanes[shardOf(name, lanes.length)]
+    const { lanes, classes, registry, ladder, stampOriginUs, onReject } = this.#options
+    // A device, or what a class has of it, belongs to one ring for good: its samples stay in order.
+    const perGroup = lanes.length / classes.length
+    const at = shardOf(name, perGroup)
+    const groupOf = (className: PriorityName) => classes.findIndex((group) => group.includes(className))
+    const lanesOfDevice = PRIORITY_NAMES.map((className) => lanes[groupOf(className) * perGroup + at])
     const device = new DeviceIntake({
       name,
       priority,
       overflow,
-      lane,
+      lanes: lanesOfDevice,
       registry,
       latest: this.#latest,
       ladder,
+      stampOriginUs,
       onReject,
     })
     this.#devices.set(name, device)

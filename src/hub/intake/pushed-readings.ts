@@ -1,6 +1,7 @@
 import type { ParsedReading } from '#core/codec/task-json'
 import type { Priority } from '#core/model/priority'
-import { type DeviceIntake, EARLIEST_US, LATEST_US } from './device-intake.js'
+import { EARLIEST_WALL_US, LATEST_WALL_US } from '#core/time/hub-time'
+import type { DeviceIntake } from './device-intake.js'
 import type { Intake } from './intake.js'
 import { RejectCounts } from './reject-counts.js'
 import type { RingLane } from './ring-lane.js'
@@ -8,7 +9,7 @@ import type { SeriesRefusal } from './series-registry.js'
 
 /** What became of readings that somebody pushed: all of them were taken, or none. */
 export type PushOutcome =
-  | { kind: 'taken'; samples: number }
+  | { kind: 'taken'; samples: number; stored: (signal: AbortSignal) => Promise<boolean> }
   /** The rings have no room for them now. */
   | { kind: 'full' }
   /** A class that is not taken while the processors are behind. */
@@ -61,16 +62,17 @@ export class PushedReadings {
     }
     let samples = 0
     for (const { reading, sink, series, values } of prepared) {
-      sink.offer(reading.takenAtUs, series, values, 0, priorityOf(reading, sink), reading.raw)
+      sink.offer(reading.takenAtUs, series, values, 0, priorityOf(reading, sink), reading.raw, true)
       samples += series.length
     }
-    return { kind: 'taken', samples }
+    const lanes = new Set(prepared.map(({ reading, sink }) => sink.laneOf(priorityOf(reading, sink))))
+    return { kind: 'taken', samples, stored: (signal) => allStored(lanes, signal) }
   }
 
   /** @returns what is wrong with the reading, naming the field, when something is */
   #prepare(reading: ParsedReading): Prepared | string {
     const { device, channels, takenAtUs } = reading
-    if (!(takenAtUs >= EARLIEST_US && takenAtUs < LATEST_US)) return 'timestamp: must lie from 1990 to 2099'
+    if (!(takenAtUs >= EARLIEST_WALL_US && takenAtUs < LATEST_WALL_US)) return 'timestamp: must lie from 1990 to 2099'
     const series: number[] = []
     for (const { channel, unit } of channels) {
       const id = this.#intake.registry.intern({ device, channel, unit })
@@ -79,10 +81,15 @@ export class PushedReadings {
     }
     const sink =
       this.#intake.device(device) ?? this.#intake.addDevice(device, { priority: 1, overflow: 'refuse-newest' })
-    const { capacity } = sink.lane.ring
+    const { capacity } = sink.laneOf(priorityOf(reading, sink)).ring
     if (series.length > capacity) return `${channels.length} channels: a reading of this hub has ${capacity} at most`
     return { reading, sink, series, values: channels.map(({ value }) => value) }
   }
+}
+
+async function allStored(lanes: ReadonlySet<RingLane>, signal: AbortSignal): Promise<boolean> {
+  const stored = await Promise.all([...lanes].map((lane) => lane.stored(signal)))
+  return !stored.includes(false)
 }
 
 function priorityOf(reading: ParsedReading, sink: DeviceIntake): Priority {
@@ -92,10 +99,11 @@ function priorityOf(reading: ParsedReading, sink: DeviceIntake): Priority {
 function haveRoom(prepared: readonly Prepared[]): boolean {
   const needs = new Map<RingLane, { slots: number; rawBytes: number }>()
   for (const { sink, series, reading } of prepared) {
-    const need = needs.get(sink.lane) ?? { slots: 0, rawBytes: 0 }
+    const lane = sink.laneOf(priorityOf(reading, sink))
+    const need = needs.get(lane) ?? { slots: 0, rawBytes: 0 }
     need.slots += series.length
     need.rawBytes += reading.raw?.length ?? 0
-    needs.set(sink.lane, need)
+    needs.set(lane, need)
   }
   return [...needs].every(([{ ring }, { slots, rawBytes }]) => slots <= ring.free && rawBytes <= ring.freeRawBytes)
 }

@@ -1,8 +1,11 @@
 import { PRIORITY_NAMES, type Priority, type PriorityName } from '#core/model/priority'
 import type { PressureLevel } from '#core/policy/pressure'
 
-/** What is done with the readings of a class while the processors are pressed: nothing, keep one in so many, take none. */
-export const SHEDDING_STEPS = ['pass', 'thin', 'refuse'] as const
+/**
+ * What is done with the readings of a class while the processors are pressed: nothing, keep them in the spool for later,
+ * keep one in so many, take none.
+ */
+export const SHEDDING_STEPS = ['pass', 'spill', 'thin', 'refuse'] as const
 export type SheddingStep = (typeof SHEDDING_STEPS)[number]
 
 export interface SheddingOptions {
@@ -19,7 +22,7 @@ export const NO_SHEDDING: SheddingOptions = { amber: PASS_ALL, red: PASS_ALL, ke
 
 /**
  * The declared answer to pressure, by class. Steps are taken and taken back as the level changes; what they cost is
- * counted by the intake. Thread: the hub's main thread.
+ * counted by the intake. Spilling is up to the drain workers, see `ring-classes`. Thread: the hub's main thread.
  */
 export class SheddingLadder {
   readonly #options: SheddingOptions
@@ -54,7 +57,7 @@ export class SheddingLadder {
    */
   takes(priority: Priority, nth: number): boolean {
     const step = this.#steps[priority]
-    if (step === 'pass') return true
+    if (step === 'pass' || step === 'spill') return true
     return step === 'thin' && nth % this.#options.keepOneIn === 0
   }
 }

@@ -47,6 +47,17 @@ export function spoolMetrics(
       'Samples that the store had lost and was given again.',
       ({ counts }) => counts.repaired,
     ),
+    counter(
+      'hub_pressure_spilled_samples_total',
+      'Of the samples written to the spool: because processors were behind.',
+      ({ counts }) => counts.heldBack,
+    ),
+    counter('hub_pressure_spilled_batches_total', 'Their batches.', ({ counts }) => counts.heldBackBatches),
+    counter(
+      'hub_pressure_spill_seconds_total',
+      'How long drain workers held batches back, summed over them.',
+      ({ counts }) => counts.heldBackMs / 1000,
+    ),
     {
       name: 'hub_spool_dropped_samples_total',
       help: 'Samples given up out of the spool, by reason.',

@@ -11,6 +11,7 @@ export const spoolSchema = z
     dir: text(4096).optional(),
     max_bytes: byteSize(2 ** 20, 2 ** 44).default(256 * 2 ** 20),
     max_age: durationMs(1000, 3650 * DAY_MS).default(7 * DAY_MS),
+    batch_age_ms: durationMs(0, 10_000).default(100),
     fsync_ms: durationMs(0, 60_000).default(500),
     live_share: number(0, 0.95).default(0.5),
     keep_acked: durationMs(0, DAY_MS).default(600_000),
@@ -25,6 +26,7 @@ export interface SpoolSettings {
   /** Over all drain workers. */
   maxBytes: number
   maxAgeMs: number
+  batchAgeMs: number
   fsyncMs: number
   liveShare: number
   /** Over all drain workers. */
@@ -37,6 +39,7 @@ export function spoolSettings(raw: z.output<typeof spoolSchema>, dataDirectory: 
     directory: raw.dir ?? join(dataDirectory, 'spool'),
     maxBytes: raw.max_bytes,
     maxAgeMs: raw.max_age,
+    batchAgeMs: raw.batch_age_ms,
     fsyncMs: raw.fsync_ms,
     liveShare: raw.live_share,
     keep: { bytes: raw.keep_acked_bytes, ageMs: raw.keep_acked },

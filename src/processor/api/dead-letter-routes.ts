@@ -6,6 +6,7 @@ import type { DeadLetterBox, DeadLetterFilter } from '#core/transport/dead-lette
 import { countLetters } from '../dead-letters/letter-count.js'
 import { letterDetails, letterJson } from '../dead-letters/letter-details.js'
 import { filterSchema, letterIds, listSchema, MAX_PAGE, parseFields } from '../dead-letters/letter-filter.js'
+import type { LetterTrials } from '../dead-letters/letter-trial.js'
 import { type PurgeResult, purgeLetters } from '../dead-letters/purge.js'
 import type { ReplayJob } from '../dead-letters/replay-job.js'
 import type { Refusal, ReplayJobs } from '../dead-letters/replay-jobs.js'
@@ -14,10 +15,12 @@ export interface DeadLetterRoutesContext {
   /** @throws TLM_STREAM_UNAVAILABLE */
   box(): Promise<DeadLetterBox>
   jobs: ReplayJobs
+  trials: LetterTrials
   maxReplays: number
 }
 
 const DEFAULT_RATE = 100
+const TRIAL_UNDER_WAY = 'Another dry run is running letters through the handlers. Ask again in some seconds.'
 
 const groupsQuery = z.strictObject({ limit: integer(1, MAX_PAGE).default(100) })
 const showQuery = z.strictObject({ samples: integer(0, 1000).default(20), raw: flag().default(false) })
@@ -26,7 +29,7 @@ const purgeQuery = z.looseObject({ expect: integer(0, 100_000_000).optional(), d
 const replayBody = z.strictObject({
   filter: filterSchema.optional(),
   ids: letterIds.optional(),
-  dryRun: flag().default(false),
+  dryRun: z.union([z.literal('run'), flag()]).default(false),
   ratePerSecond: number(0.1, 100_000).default(DEFAULT_RATE),
   limit: integer(1, 100_000_000).optional(),
   force: flag().default(false),
@@ -66,7 +69,7 @@ function addReads(server: FastifyInstance, { box }: DeadLetterRoutesContext): vo
   })
 }
 
-function addReplays(server: FastifyInstance, { box, jobs, maxReplays }: DeadLetterRoutesContext): void {
+function addReplays(server: FastifyInstance, { box, jobs, trials, maxReplays }: DeadLetterRoutesContext): void {
   server.post('/dead-letters/replay', async (request, reply) => {
     const { filter, ids, dryRun, ...wish } = parseFields(replayBody, request.body ?? {}, 'body')
     if ((filter === undefined) === (ids === undefined)) return ambiguous(reply)
@@ -76,7 +79,11 @@ function addReplays(server: FastifyInstance, { box, jobs, maxReplays }: DeadLett
       const outcomes = await opened.replay(ids, wish.force ? undefined : maxReplays)
       return { outcomes: ids.map((id, i) => ({ id, outcome: outcomes[i] })) }
     }
-    if (dryRun) return { dryRun: true, found: await countLetters(opened, filter as DeadLetterFilter, maxReplays) }
+    if (dryRun !== false) {
+      const trial = dryRun === 'run' ? await trials.run(opened, filter as DeadLetterFilter) : undefined
+      if (dryRun === 'run' && trial === undefined) return reply.code(409).send({ error: TRIAL_UNDER_WAY })
+      return { dryRun: true, found: await countLetters(opened, filter as DeadLetterFilter, maxReplays), trial }
+    }
     return begun(reply, await jobs.start(opened, { filter: filter as DeadLetterFilter, ...wish }))
   })
 

@@ -23,6 +23,11 @@ export class AppliedEntries {
     return this.#count
   }
 
+  /** Dead letters that the settlement will write, in its one step. */
+  get letters(): number {
+    return this.#deadLetter.length
+  }
+
   /** @param rejected samples that handlers refused, by reason */
   add({ id }: LeasedEntry, rejected: Readonly<Record<string, number>>, { dead = [], retry }: Remainder = {}): void {
     this.#count++

@@ -181,7 +181,7 @@ export class DeathTrial {
     const { pool, probes } = this.#context
     probes.runs++
     const request = { shard: this.#shard, ...packEntries(entries), rows, checkpoint: false, isProbe: true }
-    const { results } = await pool.run(request, deadlineShare)
+    const { results } = await pool.run(request, { deadlineShare })
     return results
   }
 }

@@ -2,7 +2,7 @@ import type { DeadLetterClass } from '#core/model/dead-letter'
 import type { DeadSample, HandlerEntry, HandlerEntryResult } from '#core/protocol/handler-messages'
 import type { DeadLetterOrder, LeasedEntry } from '#core/transport/batch-stream'
 import type { Remainder } from './applied-entries.js'
-import { deadLetterOf, failedHandler, putBack, type Verdict, verdictOn } from './entry-verdict.js'
+import { deadSampleOf, failedHandler, putBack, type Verdict, verdictOn } from './entry-verdict.js'
 import type { ShardLoopContext } from './shard-loop-context.js'
 import type { SuspectLane } from './suspect-lane.js'
 
@@ -48,13 +48,10 @@ export class EntryJudge {
   }
 
   #deadLetter(entry: RunEntry, sample: DeadSample): DeadLetterOrder {
-    const { row, device, channel, takenAtUs, body, error } = sample
+    const { error } = sample
     const reason: { kind: DeadLetterClass; message: string } = error
       ? { kind: 'handler-error', message: error.message }
       : (this.#suspects.planOf(entry) ?? { kind: 'crash-loop', message: 'it ended its run' })
-    const where = `Sample ${row} of ${entry.samples} of batch ${entry.correlationId} (${device}/${channel} at ${takenAtUs} us)`
-    const correlationId = `${entry.correlationId}#${row}`
-    const part = { correlationId, samples: 1, firstTakenAtUs: takenAtUs, body }
-    return { ...deadLetterOf(entry, reason.kind, `${where}: ${reason.message}`), part }
+    return deadSampleOf(entry, sample, reason)
   }
 }

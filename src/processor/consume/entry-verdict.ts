@@ -1,6 +1,8 @@
 import { BATCH_VERSION } from '#core/codec/batch-codec'
 import type { PortableError } from '#core/errors/telemetry-error'
+import { partId } from '#core/model/batch'
 import type { DeadLetterClass } from '#core/model/dead-letter'
+import type { DeadSample } from '#core/protocol/handler-messages'
 import type { DeadLetterOrder, LeasedEntry, RetryOrder } from '#core/transport/batch-stream'
 
 /** Longest message kept with a dead letter, in characters. */
@@ -69,6 +71,18 @@ export function putBack({ id, priority, attempts }: LeasedEntry, afterMs: number
 
 export function deadLetterOf({ id, priority }: LeasedEntry, reason: DeadLetterClass, message: string): DeadLetterOrder {
   return { id, priority, class: reason, message: message.slice(0, MAX_MESSAGE) }
+}
+
+/** The letter of one sample that was left out of its entry. */
+export function deadSampleOf(
+  entry: LeasedEntry,
+  { row, device, channel, takenAtUs, body }: DeadSample,
+  { kind, message }: { kind: DeadLetterClass; message: string },
+): DeadLetterOrder {
+  const where = `Sample ${row} of ${entry.samples} of batch ${entry.correlationId} (${device}/${channel} at ${takenAtUs} us)`
+  const correlationId = partId(entry.correlationId, row)
+  const part = { correlationId, samples: 1, firstTakenAtUs: takenAtUs, body }
+  return { ...deadLetterOf(entry, kind, `${where}: ${message}`), part }
 }
 
 /** Type of the handler that threw. */

@@ -3,9 +3,8 @@ import type { LeasedEntry, OwnedShard } from '#core/transport/batch-stream'
 import type { StoreHealth } from '../store-health.js'
 import type { InFlightBudget } from './in-flight-budget.js'
 
-/** Most entries and bytes of one lease, which is what one run takes. */
+/** Most entries of one lease, which is what one run takes. */
 const MAX_ENTRIES = 256
-const MAX_BYTES = 2 ** 20
 /** How long one lease waits while other shards could use its reservation. */
 const SCARCE_WAIT_MS = 20
 const RETRY_MS = 100
@@ -30,14 +29,15 @@ export class ShardLeaser {
    * budget has nothing left, or the store failed. Never throws.
    *
    * @param held entries of the shard that are leased already
+   * @param maxBytes of their bodies; the first may be larger
    */
-  async lease(held: number, waitMs: number): Promise<LeasedEntry[]> {
+  async lease(held: number, maxBytes: number, waitMs: number): Promise<LeasedEntry[]> {
     const wanted = Math.min(MAX_ENTRIES, this.#budget.share - held)
     const reserved = this.#budget.reserve(wanted) || (await this.#budget.room(wanted, waitMs, this.#signal))
     if (reserved === 0) return []
     let leased: LeasedEntry[] = []
     try {
-      const limits = { maxEntries: reserved, maxBytes: MAX_BYTES }
+      const limits = { maxEntries: reserved, maxBytes }
       const boundedWaitMs = this.#budget.isScarce ? Math.min(SCARCE_WAIT_MS, waitMs) : waitMs
       leased = await this.#owned.lease(limits, boundedWaitMs, this.#signal)
       this.#health.answered()

@@ -1,5 +1,6 @@
 /** The fields that select dead letters, the same for REST queries, REST bodies and the command line. */
 import { z } from 'zod'
+import { MAX_DEVICE_CHARACTERS } from '#core/codec/batch-wire'
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { integer, oneOf, text } from '#core/options/fields'
 import type { DeadLetterFilter } from '#core/transport/dead-letters'
@@ -10,6 +11,7 @@ const filterFields = {
   fingerprint: text(64).optional(),
   shard: integer(0, 63).optional(),
   correlation: text(256).optional(),
+  device: text(MAX_DEVICE_CHARACTERS).optional(),
   from: instantMs().optional(),
   to: instantMs().optional(),
 }

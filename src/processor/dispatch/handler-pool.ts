@@ -11,23 +11,33 @@ import type {
 import { RunMarker } from '#core/protocol/run-marker'
 import type { Clock } from '#core/time/clock'
 import type { Logger } from '../../host/logger.js'
+import { TurnQueue } from './turn-queue.js'
 
 /** However small the part of a run: below this the machine is measured, and not the handler. */
 const LEAST_DEADLINE_MS = 5000
 /** Deadlines that a new thread may take to start: that time is the machine's, not the run's. */
 const MAX_STARTS = 4
 
+/** How a run is treated. */
+export interface RunTurn {
+  /** The part of the deadline that it gets, in (0, 1], but not below 5 s; default all. */
+  deadlineShare?: number
+  /** It goes before those that are not, mostly: see `TurnQueue`. */
+  isUrgent?: boolean
+  /** Called when it has got its thread: until then it has only waited. Does not throw. */
+  onStart?(): void
+}
+
 /** Runs handlers in threads. Thread: the processor's main thread. */
 export interface HandlerPool {
   /**
    * Runs entries of one shard; `request.bodies` is transferred. The caller has one run per shard under way at most.
    *
-   * @param deadlineShare the part of the deadline that it gets, in (0, 1], but not below 5 s; default all
    * @throws TLM_HANDLER_FAILED the run did not end by itself: its thread died or took too long. The state it worked on
    *   may be half changed. `details`, unless it was this program that ended it: `class`, a `DeadLetterClass`; `entry`, the
    *   index of the entry it was at, and `handler`, the type of the user's handler at work, where the thread got so far.
    */
-  run(request: HandlerRequest, deadlineShare?: number): Promise<PackedReply>
+  run(request: HandlerRequest, turn?: RunTurn): Promise<PackedReply>
   /** Turns pushed tasks into batches; `request.bodies` is transferred. @throws TLM_HANDLER_FAILED as {@link run} */
   ingest(request: IngestRequest): Promise<IngestReply>
 }
@@ -69,7 +79,7 @@ export class ThreadPool implements HandlerPool {
   /** Types of the users' handlers, in the order that a run's marker counts them in. */
   readonly #userHandlers: readonly string[]
   readonly #active = new Set<AbortController>()
-  readonly #waiting: Waiting[] = []
+  readonly #waiting = new TurnQueue<Waiting>()
   /** Threads given out, also to those who are only about to use theirs. */
   #busy = 0
   #isClosed = false
@@ -100,15 +110,16 @@ export class ThreadPool implements HandlerPool {
     return this.#piscina.threads.length
   }
 
-  run(request: HandlerRequest, deadlineShare = 1): Promise<PackedReply> {
+  run(request: HandlerRequest, turn: RunTurn = {}): Promise<PackedReply> {
+    const { deadlineShare = 1 } = turn
     const marker = RunMarker.create()
     const { runDeadlineMs } = this.#options
     const deadlineMs = Math.max(Math.min(LEAST_DEADLINE_MS, runDeadlineMs), runDeadlineMs * deadlineShare)
-    return this.#dispatch('run', { ...request, marker }, request.bodies, deadlineMs, new RunMarker(marker))
+    return this.#dispatch('run', { ...request, marker }, request.bodies, deadlineMs, turn, new RunMarker(marker))
   }
 
   ingest(request: IngestRequest): Promise<IngestReply> {
-    return this.#dispatch('ingest', request, request.bodies, this.#options.runDeadlineMs)
+    return this.#dispatch('ingest', request, request.bodies, this.#options.runDeadlineMs, {})
   }
 
   /**
@@ -129,7 +140,7 @@ export class ThreadPool implements HandlerPool {
   /** Ends all threads; runs under way are rejected. */
   async close(): Promise<void> {
     this.#isClosed = true
-    for (const { refuse } of this.#waiting.splice(0)) refuse(poolClosed())
+    for (const { refuse } of this.#waiting.clear()) refuse(poolClosed())
     this.#abortAll('the processor stops')
     await this.#piscina.destroy()
   }
@@ -139,11 +150,13 @@ export class ThreadPool implements HandlerPool {
     request: unknown,
     bodies: Uint8Array,
     deadlineMs: number,
+    { isUrgent = false, onStart }: RunTurn,
     marker?: RunMarker,
   ): Promise<Reply> {
-    await this.#turn()
+    await this.#turn(isUrgent)
     // Closed between the two: nobody would end it.
     if (this.#isClosed) throw poolClosed()
+    onStart?.()
     const abort = new AbortController()
     let starts = 0
     const look = () => {
@@ -172,13 +185,13 @@ export class ThreadPool implements HandlerPool {
   }
 
   /** Resolves at once while a thread is free. */
-  #turn(): Promise<void> | undefined {
+  #turn(isUrgent: boolean): Promise<void> | undefined {
     if (this.#isClosed) return Promise.reject(poolClosed())
     if (this.#busy < this.#options.threads) {
       this.#busy++
       return undefined
     }
-    return new Promise((start, refuse) => this.#waiting.push({ start, refuse }))
+    return new Promise((start, refuse) => this.#waiting.push({ start, refuse }, isUrgent))
   }
 
   #failure(error: unknown, signal: AbortSignal, deadlineMs: number, place: Record<string, unknown>): TelemetryError {

@@ -1,11 +1,14 @@
 import { CONDUCTS, conductOf, PUSHED_DEVICE } from '../samples.js'
 import type { Evidence, NumberedSample } from './evidence.js'
+import type { OfferOutcome } from './journal.js'
 import { judgeMissing, type MissingAccount } from './missing.js'
 import { countReruns, findReorders } from './order.js'
 
 /** What the oracle found. The run has held when {@link problemsOf} is empty. */
 export interface Verdict {
   accepted: number
+  /** Of which the hub said, when it was asked to wait for it, that they are stored. */
+  confirmed: number
   uncertain: number
   effected: number
   deadLettered: number
@@ -34,6 +37,7 @@ export function judge(evidence: Evidence): Verdict {
   const missing = judgeMissing(evidence, dead)
   const verdict: Verdict = {
     accepted: countOffers(evidence, 'accepted'),
+    confirmed: countOffers(evidence, 'stored'),
     uncertain: countOffers(evidence, 'uncertain'),
     effected: [...stored.values()].reduce((sum, numbers) => sum + new Set(numbers).size, 0),
     deadLettered: deadLetters.length,
@@ -90,7 +94,7 @@ function expectedEnd(device: string): 'effect' | 'dead-letter' {
   return conduct === undefined ? 'effect' : CONDUCTS[conduct]
 }
 
-function countOffers({ offers }: Evidence, outcome: string): number {
+function countOffers({ offers }: Evidence, outcome: OfferOutcome): number {
   return [...offers.values()].flat().reduce((sum, range) => sum + (range.outcome === outcome ? range.count : 0), 0)
 }
 

@@ -7,11 +7,14 @@ export interface OfferRange {
   count: number
   /** Which run of the hub, from 0, or {@link NO_HUB}. */
   hub: number
-  /** `accepted`: the hub said 202, or Redis that it has the task. `uncertain`: it said nothing, it may have them. */
+  /**
+   * `stored`: the hub was asked to wait, and said that it has them in the store or on disk. `accepted`: it said 202, or
+   * Redis that it has the task. `uncertain`: it said nothing, it may have them.
+   */
   outcome: OfferOutcome
 }
 
-export type OfferOutcome = 'accepted' | 'uncertain'
+export type OfferOutcome = 'stored' | 'accepted' | 'uncertain'
 
 /** How one run of the hub ended, and what it had said of itself. */
 export interface HubEnd {
@@ -52,13 +55,5 @@ export class Journal {
   next(device: string): number {
     const last = this.#offers.get(device)?.at(-1)
     return last === undefined ? 0 : last.first + last.count
-  }
-
-  total(outcome: OfferOutcome): number {
-    let total = 0
-    for (const ranges of this.#offers.values()) {
-      for (const range of ranges) if (range.outcome === outcome) total += range.count
-    }
-    return total
   }
 }

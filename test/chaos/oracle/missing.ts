@@ -23,7 +23,8 @@ interface MissingVerdict {
  * Accounts for accepted samples that have no effect.
  *
  * A killed hub loses the end of each device's samples and nothing before it: batches of a shard are stored in order. So a
- * missing sample with a later effected one of the same hub and device is no victim of the kill. What is left has to be
+ * missing sample with a later effected one of the same hub and device is no victim of the kill, and neither is one of
+ * which the hub had said that it is stored. What is left has to be
  * covered by what the hubs counted as dropped; the rest is lost.
  */
 export function judgeMissing(evidence: Evidence, dead: ReadonlyMap<string, readonly number[]>): MissingVerdict {
@@ -38,10 +39,11 @@ export function judgeMissing(evidence: Evidence, dead: ReadonlyMap<string, reado
       for (let number = first; number < first + count; number++) if (arrived.has(number)) lastArrived.set(hub, number)
     }
     for (const { hub, first, count, outcome } of ranges) {
-      if (outcome !== 'accepted') continue
+      if (outcome === 'uncertain') continue
       for (let number = first; number < first + count; number++) {
         if (arrived.has(number)) continue
-        const isTail = ends.get(hub)?.endedBy === 'kill' && number > (lastArrived.get(hub) ?? -1)
+        const isTail =
+          outcome === 'accepted' && ends.get(hub)?.endedBy === 'kill' && number > (lastArrived.get(hub) ?? -1)
         if (isTail) tails.set(hub, [...(tails.get(hub) ?? []), { device, number }])
         else if (hub === NO_HUB && evidence.atRisk.has(number)) inRedisMemory++
         else others.push({ device, number })

@@ -56,6 +56,7 @@ function countRows(verdict: Verdict, fenced: number): (string | number)[][] {
   const inMemory = inHubMemory.reduce((sum, { samples }) => sum + samples, 0)
   const atMost = inHubMemory.reduce((sum, { atMost: bound }) => sum + bound, 0)
   return [
+    ['confirmed as stored (200)', verdict.confirmed],
     ['accepted (202)', verdict.accepted],
     ['offered, no reply', verdict.uncertain],
     ['effected', verdict.effected],

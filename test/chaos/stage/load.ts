@@ -11,7 +11,9 @@ export interface LoadOptions {
 }
 
 /** What a hub answers in time is certain. */
-const REPLY_MS = 2000
+const REPLY_MS = 5000
+/** Every second request asks the hub to answer only when its samples are stored; shorter than {@link REPLY_MS}. */
+const WAIT_HEADERS = { prefer: 'wait=3' }
 /** Before the same readings are offered again that were certainly not taken. */
 const AGAIN_MS = 100
 
@@ -23,6 +25,7 @@ export class SteadyLoad {
   readonly #hubs: HubKeeper
   readonly #journal: Journal
   readonly #marked: Conduct[] = []
+  #asksToWait = false
   #isStopping = false
   #running: Promise<void> | undefined
 
@@ -85,9 +88,17 @@ export class SteadyLoad {
   }
 
   async #offer({ url }: RunningHub, body: string): Promise<OfferOutcome | 'not-taken'> {
+    this.#asksToWait = !this.#asksToWait
+    const headers = this.#asksToWait ? WAIT_HEADERS : {}
     try {
-      const response = await fetch(`${url}/telemetry`, { method: 'POST', body, signal: AbortSignal.timeout(REPLY_MS) })
+      const response = await fetch(`${url}/telemetry`, {
+        method: 'POST',
+        headers,
+        body,
+        signal: AbortSignal.timeout(REPLY_MS),
+      })
       const text = await response.text()
+      if (response.status === 200) return 'stored'
       if (response.status === 202) return 'accepted'
       if (response.status !== 503) throw new TypeError(`The hub answered ${response.status}: ${text}`)
       this.refused++

@@ -181,7 +181,10 @@ export class Stage {
   #offered(): number {
     const hub = this.hubs.running?.number
     const ranges = [...this.journal.offers.values()].flat()
-    return ranges.reduce((sum, range) => sum + (range.hub === hub && range.outcome === 'accepted' ? range.count : 0), 0)
+    return ranges.reduce(
+      (sum, range) => sum + (range.hub === hub && range.outcome !== 'uncertain' ? range.count : 0),
+      0,
+    )
   }
 }
 

@@ -49,6 +49,20 @@ export const settleCases: Cases = {
     for (const [row, bytes] of rows) assert.ok(Buffer.from(bytes).equals(loaded.get(row)!), row)
   },
 
+  'a settlement of any size ends every lease that it names': async (fixture) => {
+    const stream = await fixture.stream()
+    const shard = await fixture.owner('holder-b')
+    await store(await fixture.producer(), batches(1, 400))
+    const entries = await leaseAll(shard)
+    const orders = entries.map(({ id, priority }) => ({ id, priority }))
+    const deadLetter = orders.slice(0, 200).map((order) => ({ ...order, class: 'test', message: 'of nothing' }))
+    const retry = orders.slice(200, 300).map((order) => ({ ...order, attempts: 1, afterMs: 60_000 }))
+    const ack = orders.slice(300, 399).map(({ id }) => id)
+    assert.deepEqual(await shard.settle(settlement({ ack, retry, deadLetter })), { kind: 'settled' })
+    const [{ entries: left, delayed, deadLetters }] = await stream.depths()
+    assert.deepEqual({ left, delayed, deadLetters }, { left: 101, delayed: 100, deadLetters: 200 })
+  },
+
   'acknowledging twice, or what never was, does no harm': async (fixture) => {
     const stream = await fixture.stream()
     const shard = await fixture.owner('holder-b')

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { shardOf } from '#core/model/shard'
 import { fingerprintOf } from '#core/transport/dead-letters/fingerprint'
-import { batch, numbers, settlement, store } from '../batch-stream-fixture.js'
+import { encodeBatch } from '#test/support/encoded-batches'
+import { batch, numbers, SHARDS, settlement, store } from '../batch-stream-fixture.js'
 import { allLetters, type DeadLetterFixture, die, leaseOne, seqsOf } from './dead-letter-fixture.js'
 
 type Cases = Readonly<Record<string, (fixture: DeadLetterFixture) => Promise<void>>>
@@ -85,6 +87,30 @@ export const listCases: Cases = {
     const after = await allLetters(box, { filter: { fromMs: middle }, limit: 1 })
     assert.deepEqual([...before.reverse(), ...after], all)
     assert.deepEqual(await seqsWhere({ fromMs: all[6].diedAtMs + 1 }), [])
+  },
+
+  'a filter for a device lets through batches that name it, whether they can be read or not': async (fixture) => {
+    const names = ['pump-1', 'pump-10', 'pump-1', 'é'.repeat(20)]
+    const shardOfPump = shardOf('pump-1', SHARDS)
+    const shard = await fixture.owner('a', shardOfPump)
+    const bodies = names.map((device) => encodeBatch([{ device, channel: 'pump-10', value: 1, takenAtUs: 1e15 }]))
+    const cut = bodies[0].slice(0, bodies[0].length - 8)
+    const all = [...bodies, cut, new TextEncoder().encode('pump-1')]
+    for (const [i, body] of all.entries()) {
+      await store(await fixture.producer(), [batch(i + 1, { shard: shardOfPump, body })])
+      await die(shard, await leaseOne(shard), i < 2 ? 'early' : 'late')
+    }
+    const box = await fixture.box()
+    for (const limit of [1, 2, 50]) {
+      assert.deepEqual(seqsOf(await allLetters(box, { filter: { device: 'pump-1' }, limit })), [1, 3, 5])
+      const late = { class: 'late', device: 'pump-1', shard: shardOfPump }
+      assert.deepEqual(seqsOf(await allLetters(box, { filter: late, limit, order: 'newest-first' })), [5, 3])
+    }
+    const of = async (filter: object) => seqsOf(await allLetters(box, { filter: { shard: shardOfPump, ...filter } }))
+    assert.deepEqual(await of({ device: 'pump-10' }), [2])
+    assert.deepEqual(await of({ device: 'é'.repeat(20) }), [4])
+    assert.deepEqual(await of({ device: 'pump' }), [])
+    assert.deepEqual(seqsOf(await allLetters(box, { filter: { device: 'pump-1', shard: 1 - shardOfPump } })), [])
   },
 
   'groups count the letters that died of the same, over all shards': async (fixture) => {

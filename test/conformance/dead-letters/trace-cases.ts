@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { parseBatchId } from '#core/model/batch'
+import { parseBatchId, partId } from '#core/model/batch'
 import type { BatchTrace } from '#core/transport/batch-tracer'
 import { ack, batch, batches, settlement, store } from '../batch-stream-fixture.js'
 import { allLetters, type DeadLetterFixture, die, leaseOne } from './dead-letter-fixture.js'
@@ -62,6 +62,35 @@ export const traceCases: Cases = {
     assert.ok(again.kind === 'dead')
     assert.deepEqual([again.letter.class, again.letter.generation], ['again', 1])
   },
+
+  'parts of a batch that died are found from the batch, also when they are replayed, and not from a longer number':
+    async (fixture) => {
+      await store(await fixture.producer(), batches(1, 20))
+      const shard = await fixture.owner('holder-b')
+      const entries = await shard.lease({ maxEntries: 20, maxBytes: 1e9 }, 5000)
+      const dead = entries.slice(1, 2).flatMap(({ id, priority, correlationId }) =>
+        [0, 3].map((row) => {
+          const part = {
+            correlationId: partId(correlationId, row),
+            samples: 1,
+            firstTakenAtUs: row,
+            body: Uint8Array.of(row),
+          }
+          return { id, priority, class: 'handler-error', message: `row ${row}`, part }
+        }),
+      )
+      const rest = entries.filter((_, i) => i !== 1)
+      await shard.settle(settlement({ ack: rest.map(({ id }) => id), deadLetter: dead }))
+      const letters = await allLetters(await fixture.box())
+      assert.deepEqual(
+        (await traceOf(fixture, 2)).places.map((place) => place.kind === 'dead' && place.letter.id).sort(),
+        letters.map(({ id }) => id).sort(),
+      )
+      assert.deepEqual((await traceOf(fixture, 20)).places, [])
+      await (await fixture.box()).replay([letters[0].id], 3)
+      const kinds = (await traceOf(fixture, 2)).places.map(({ kind }) => kind)
+      assert.deepEqual(kinds.sort(), ['dead', 'waiting'])
+    },
 
   'what was never stored has no place, and is beyond the high water': async (fixture) => {
     await store(await fixture.producer(), batches(1, 5))

@@ -10,7 +10,7 @@ import type {
   PackedReply,
 } from '#core/protocol/handler-messages'
 import { packFindings } from '#core/protocol/packed-findings'
-import type { HandlerPool } from '#src/processor/dispatch/handler-pool'
+import type { HandlerPool, RunTurn } from '#src/processor/dispatch/handler-pool'
 import type { Actor } from '../engine/actor.js'
 import type { World } from '../world.js'
 import { DeviceStates } from './device-state.js'
@@ -37,7 +37,8 @@ export class SimulatedPool implements HandlerPool {
     this.#killProcess = killProcess
   }
 
-  run(request: HandlerRequest): Promise<PackedReply> {
+  run(request: HandlerRequest, { onStart }: RunTurn = {}): Promise<PackedReply> {
+    onStart?.()
     const { scheduler, plan, random, isFaulty, coverage } = this.#world
     const { shard } = request
     if (this.#active.has(shard)) this.#world.violated(`two runs of shard ${shard} at once in ${this.#actor.name}`)

@@ -98,6 +98,10 @@ export class SimulatedClient {
     return this.#send(command, args)
   }
 
+  sendCommand({ name, args }: { readonly name: string; readonly args: readonly Argument[] }): Promise<unknown> {
+    return this.#send(name, args)
+  }
+
   script(_: 'LOAD', text: string): Promise<unknown> {
     return this.#send('SCRIPT', ['LOAD', text])
   }

@@ -58,11 +58,22 @@ export function settle(call: ScriptCall): unknown {
   let at = 6
   for (let left = numberOf(args[at]); left > 0; left--) {
     const priority = numberOf(args[at + 1])
-    const id = textOf(args[at + 2])
-    const fields = find(priority, id)
-    if (fields !== undefined) acked.push(batchIdOf(fields))
-    if (remove(priority, id)) forget(args[at + 3], args[at + 4])
-    at += 4
+    const count = numberOf(args[at + 2])
+    const ids = args.slice(at + 6, at + 6 + count).map(textOf)
+    const sizes = textOf(args[at + 5]).split(';')
+    for (const id of ids) {
+      const fields = find(priority, id)
+      if (fields !== undefined) acked.push(batchIdOf(fields))
+    }
+    // Whether the whole group was pending decides which sizes the script takes.
+    const { pending } = shard.streams[priority].groups.get(group) ?? { pending: new Set<number>() }
+    const wereAllPending = ids.every((id) => pending.has(parseId(id)))
+    for (const [index, id] of ids.entries()) {
+      const [samples, bytes] = sizes[index].split(',')
+      if (remove(priority, id) && !wereAllPending) forget(samples, bytes)
+    }
+    if (wereAllPending) forget(args[at + 3], args[at + 4])
+    at += 5 + count
   }
 
   at++

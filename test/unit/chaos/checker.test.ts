@@ -96,6 +96,13 @@ describe('the oracle of the chaos suite', () => {
     assert.deepEqual(verdict.unconvicted, [{ device: 'bad-exit', number: 0 }])
   })
 
+  it('finds a sample that a killed hub had said it stored', () => {
+    const offers = new Map([['d', [{ first: 0, count: 100, hub: 0, outcome: 'stored' as const }]]])
+    const stored = new Map([['d', numbers(0, 99)]])
+    const verdict = judge(wellRun({ offers, stored, hubs: [hub({ endedBy: 'kill', outlives: 50 })] }))
+    assert.deepEqual(verdict.lost, [{ device: 'd', number: 99 }])
+  })
+
   it('finds ledgers that do not add up, and what is left at rest', () => {
     const evidence = wellRun({
       hubs: [hub({ imbalance: 3 })],

@@ -24,6 +24,7 @@ for _, id in ipairs(ARGV) do
     purged = purged + 1
   end
 end
+countRemoved(KEYS)
 if purged > 0 then redis.call('HINCRBY', KEYS[4], 'dead-purged', purged) end
 return purged
 `,

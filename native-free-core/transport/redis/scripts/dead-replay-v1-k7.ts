@@ -8,7 +8,7 @@ import { checkTypes } from './lua-parts.js'
  * - KEYS: high, normal, low, dead, bodies and groups of the dead letters, ctl
  * - ARGV: generation from which on letters are worn out, -1 to force; ids
  * - returns for each: 1 replayed; 0 gone; 2 worn out; 3 its body is not kept; fewer than there are ids when it has moved
- *   512 KB, which takes about 2 ms
+ *   256 KB, which takes about 1 ms
  *
  * Not allowed when memory is full: Redis then refuses it before its first step.
  */
@@ -23,7 +23,7 @@ local keys = {KEYS[4], KEYS[5], KEYS[6], KEYS[7]}
 local maxGeneration = tonumber(ARGV[1])
 local ofDead = {x = true, m = true, f = true, p = true, o = true, a = true, d = true, w = true, z = true, g = true}
 
-local moved = 0
+local moved, movedSamples, replayed = 0, 0, 0
 
 local function replay(id)
   local entry = redis.call('XRANGE', KEYS[4], id, id)[1]
@@ -47,17 +47,22 @@ local function replay(id)
   for _, field in ipairs({'g', generation + 1, 'b', body}) do table.insert(fields, field) end
   redis.call('XADD', KEYS[1 + priority], '*', unpack(fields))
   removeDead(keys, entry)
-  redis.call('HINCRBY', KEYS[7], 'samples', samples)
-  redis.call('HINCRBY', KEYS[7], 'bytes', #body)
-  redis.call('HINCRBY', KEYS[7], 'dead-replayed', 1)
+  movedSamples = movedSamples + samples
   moved = moved + #body
+  replayed = replayed + 1
   return 1
 end
 
 local replies = {}
 for i = 2, #ARGV do
   replies[i - 1] = replay(ARGV[i])
-  if moved >= 524288 then break end
+  if moved >= 262144 then break end
+end
+if replayed > 0 then
+  countRemoved(keys)
+  redis.call('HINCRBY', KEYS[7], 'samples', movedSamples)
+  redis.call('HINCRBY', KEYS[7], 'bytes', moved)
+  redis.call('HINCRBY', KEYS[7], 'dead-replayed', replayed)
 end
 return replies
 `,

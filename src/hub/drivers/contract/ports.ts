@@ -1,6 +1,7 @@
 /**
  * What a driver sees of its bus: one device on it. Every call is one transaction; others may have the bus between two.
- * All calls throw `TLM_READ_FAILED` with the kind of fault, and end within the device's `timeout`.
+ * All calls throw `TLM_READ_FAILED` with the kind of fault, and end within the device's `timeout` from the moment that it
+ * has the bus; a device in trouble may wait long for that.
  * Thread: the hub's main thread; no call blocks it.
  */
 

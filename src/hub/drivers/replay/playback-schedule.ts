@@ -61,10 +61,15 @@ export class PlaybackSchedule {
     return Math.max(0, dueMs - this.#clock.monotonicMs())
   }
 
+  /** Whether the stamp is the recording's own time, and not the clock's. */
+  isRecorded(recordedUs: number | undefined): recordedUs is number {
+    return this.#options.timestamps === 'recorded' && recordedUs !== undefined
+  }
+
   /** The reading's stamp, integer microseconds since the Unix epoch. */
   takenAtUs(recordedUs: number | undefined): number {
-    const { speed, timestamps } = this.#options
-    if (timestamps === 'recorded' && recordedUs !== undefined) return recordedUs + this.#lapShiftUs
+    const { speed } = this.#options
+    if (this.isRecorded(recordedUs)) return recordedUs + this.#lapShiftUs
     return speed === 'max' ? this.#clock.nowUs() : Math.round(this.#originUs + this.#positionUs / speed)
   }
 

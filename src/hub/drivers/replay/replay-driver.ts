@@ -127,7 +127,8 @@ class ReplayDriver implements Driver {
       if (signal.aborted) return false
     }
     this.#offered++
-    return offerReading(parser, schedule.takenAtUs(parser.takenAtUs), sink, signal)
+    const isRecorded = schedule.isRecorded(parser.takenAtUs)
+    return offerReading(parser, schedule.takenAtUs(parser.takenAtUs), sink, signal, isRecorded)
   }
 
   /** Names from `fields` win over the header's. @throws TLM_OPTIONS_INVALID when the options name a field that is not there */

@@ -4,6 +4,7 @@ import type { ReadingParser } from './reading-parser.js'
 /**
  * Offers what the parser read, waiting for room as often as the ring is full.
  *
+ * @param isRecorded see `SampleSink.reading`
  * @returns `false` when `signal` aborted before all was taken
  */
 export async function offerReading(
@@ -11,12 +12,13 @@ export async function offerReading(
   takenAtUs: number,
   sink: SampleSink,
   signal: AbortSignal,
+  isRecorded: boolean,
   raw?: Uint8Array,
 ): Promise<boolean> {
   let bytes = raw
   for (const group of parser.groups) {
     if (group.series.length === 0) continue
-    while (!sink.reading(takenAtUs, group.series, group.values, group.quality, bytes)) {
+    while (!sink.reading(takenAtUs, group.series, group.values, group.quality, bytes, isRecorded)) {
       if (!(await roomOrAbort(sink, signal))) return false
     }
     bytes = undefined

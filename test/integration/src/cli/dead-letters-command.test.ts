@@ -120,6 +120,13 @@ for (const [name, make] of Object.entries(CASES)) {
       const rest = await json('dead-letters', 'list', '--cursor', page.cursor)
       assert.equal(new Set([...page.letters, ...rest.letters].map(({ id }: { id: string }) => id)).size, 8)
 
+      const ofDevice = await json('dead-letters', 'list', '--device', 'device-0')
+      assert.ok(ofDevice.letters.length > 0 && ofDevice.letters.length < 4)
+      const tried = await run('dead-letters', 'replay', '--all', '--try')
+      assert.match(
+        tried.out,
+        /^Would replay:[\s\S]*Tried 8 letters: 4 pass, 0 in part, 4 fail\.\n.*\n +\d+ .*unreadable/,
+      )
       const { groups } = await json('dead-letters', 'groups')
       assert.deepEqual(
         groups.map(({ count }: { count: number }) => count),

@@ -12,6 +12,7 @@ import { createLogger } from '#src/host/logger'
 import { streamLocator } from '#src/host/stream-locator'
 import { DrainSupervisor, type DrainSupervisorOptions } from '#src/hub/drain/drain-supervisor'
 import { Intake } from '#src/hub/intake/intake'
+import { ONE_FOR_ALL } from '#src/hub/intake/ring-classes'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
 import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
 import { readBack } from '#test/support/read-back'
@@ -31,6 +32,7 @@ function hubWith(locator: StreamLocator, more: Partial<DrainSupervisorOptions> =
   const supervisor = new DrainSupervisor({
     hubId: 'test',
     workers: 2,
+    classes: ONE_FOR_ALL,
     ring: { slots: 2 ** 20, rawBytes: 4096 },
     batch: { maxSamples: 512, maxBytes: 8100, maxAgeMs: 2, maxInFlight: 4 },
     publish: { mode: 'stream', locator },
@@ -47,7 +49,13 @@ function hubWith(locator: StreamLocator, more: Partial<DrainSupervisorOptions> =
     ...more,
   })
   const lanes = supervisor.rings.map(({ lane }) => lane)
-  const intake = new Intake({ lanes, registry, ladder: new SheddingLadder(NO_SHEDDING), onReject: () => {} })
+  const intake = new Intake({
+    lanes,
+    classes: ONE_FOR_ALL,
+    registry,
+    ladder: new SheddingLadder(NO_SHEDDING),
+    onReject: () => {},
+  })
   const living = (index: number) => {
     return workers.find(({ ring, worker }) => ring === index && worker.threadId !== -1)?.worker
   }
@@ -101,6 +109,7 @@ describe('drain workers under their supervisor', () => {
     directory: join(directory, name),
     maxBytes: 2 ** 26,
     maxAgeMs: 3_600_000,
+    batchAgeMs: 100,
     fsyncMs: 100,
     liveShare: 0.5,
     keep: { bytes: 2 ** 20, ageMs: 60_000 },

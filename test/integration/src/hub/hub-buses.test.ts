@@ -51,7 +51,7 @@ describe('a hub with devices on buses', () => {
 buses:
   plc: { type: tcp, host: 127.0.0.1, port: ${units.port} }
 devices:
-  one: { driver: ${ASKING}, bus: plc, unit: 1, every: 20ms, timeout: 100ms, retry_max_ms: 50 }
+  one: { driver: ${ASKING}, bus: plc, unit: 1, every: 20ms, timeout: 2s, retry_max_ms: 50 }
   two: { driver: ${ASKING}, bus: plc, unit: 2, every: 20ms, timeout: 100ms, retry_max_ms: 50 }
 `)
     await hub.reaches('one is read', ({ ledger }) => ledger.delivered > 50)
@@ -87,6 +87,10 @@ devices:
     })
     await hub.stop()
     await units.close()
+    const told = (pattern: RegExp) => hub.output.match(pattern)?.length
+    assert.equal(told(/device two: No answer on 127/g), 1, hub.output)
+    assert.equal(told(/"device":"two".*"reason":"No answer on 127/g), 1, hub.output)
+    assert.match(hub.output, /device two reads again/)
   })
 
   it('keeps trying a device that is not there yet', { timeout: 60_000 }, async () => {

@@ -9,11 +9,11 @@ import { runHub } from '#test/support/test-program'
 
 const directory = await temporaryDirectory('hub-rest')
 
-async function hubWith(yaml: string) {
+async function hubWith(yaml: string, env: Record<string, string> = {}) {
   const data = await mkdtemp(join(directory, 'data-'))
   const config = join(data, 'hub.yaml')
   await writeFile(config, yaml)
-  const hub = runHub(['--config', config, '--data', data])
+  const hub = runHub(['--config', config, '--data', data], env)
   const url = await hub.ready()
   return {
     hub,
@@ -79,6 +79,22 @@ describe('REST of the hub', () => {
     const health = await call('GET', '/health')
     assert.deepEqual([health.status, health.body.status], [200, 'ok'])
     assert.ok(Number.isInteger(health.body.in_flight))
+    await hub.stop()
+  })
+
+  it('gives metrics of one moment: accepted samples are delivered, dropped or in flight', async () => {
+    const { hub, call } = await hubWith('devices: { sim: { driver: sim, samples_per_second: 50000, channels: 10 } }\n')
+    await hub.reaches('samples flow', ({ ledger }) => ledger.delivered > 1000)
+    for (let scrape = 0; scrape < 40; scrape++) {
+      const { body } = await call('GET', '/metrics')
+      const sum = (name: string) => {
+        const values = (body as string).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)$`, 'gm'))
+        return Array.from(values, ([, value]) => Number(value)).reduce((total, value) => total + value)
+      }
+      const accounted =
+        sum('hub_samples_delivered_total') + sum('hub_samples_dropped_total') + sum('hub_samples_in_flight')
+      assert.equal(accounted, sum('hub_samples_accepted_total'))
+    }
     await hub.stop()
   })
 
@@ -168,6 +184,33 @@ describe('REST of the hub', () => {
     const stored = await readBack(streamLocator({ kind: 'embedded', directory: data, shards: 8 }))
     assert.deepEqual(stored.sequences.get('sensor_001/temperature'), [0, 1])
     assert.deepEqual(stored.sequences.get('sensor-7/co2'), [0, 1])
+  })
+
+  it('answers only when readings are stored, if it is asked to: then no end of the hub loses them', async () => {
+    const awayStore = 'redis: { host: 127.0.0.1, port: 1 }\nbatch: { max_age_ms: 500 }\n'
+    const env = { SPOOL_DIR: join(directory, 'waits') }
+    const { hub, data, call } = await hubWith(`gateway: { id: waits }\n${awayStore}${NO_SAMPLES}`, env)
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        call('POST', '/telemetry', { device_id: `d${n % 4}`, temperature: n }, { prefer: 'respond-async, wait=20' }),
+      ),
+    )
+    await hub.kill()
+    for (const { status, body } of replies) {
+      assert.equal(status, 200)
+      assert.deepEqual(body, { ok: true, message: 'Telemetry stored', accepted: 1 })
+    }
+    const next = runHub(['--config', join(data, 'hub.yaml'), '--data', data], env)
+    const { ledger } = await next.reaches('it found the spool', ({ ledger }) => ledger.recovered > 0)
+    assert.equal(ledger.recovered, 50)
+    await next.kill()
+  })
+
+  it('answers 202 when readings are not stored in the time that was asked for', async () => {
+    const { hub, call } = await hubWith(`spool: { enabled: false }\nredis: { host: 127.0.0.1, port: 1 }\n${NO_SAMPLES}`)
+    const { status, body } = await call('POST', '/telemetry', { device_id: 'd', temperature: 1 }, { prefer: 'wait=1' })
+    assert.deepEqual([status, body.message], [202, 'Telemetry received'])
+    await hub.kill()
   })
 
   it('refuses readings it cannot read, naming what is wrong, and takes none of their list', async () => {

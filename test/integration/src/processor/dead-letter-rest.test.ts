@@ -113,6 +113,9 @@ for (const [kind, open] of Object.entries({ embedded: embeddedStore, Redis: redi
       assert.match(shown.content.series[0].device, /^device-\d$/)
       const bad = (await api.ok('GET', '/dead-letters?class=unreadable&shard=3')).letters
       assert.equal(bad.length, 1)
+      const ofOne = await api.ok('GET', `/dead-letters?device=${shown.content.series[0].device}`)
+      assert.ok(ofOne.letters.some((letter: { id: string }) => letter.id === id))
+      assert.deepEqual((await api.ok('GET', '/dead-letters?device=unheard-of')).letters, [])
       const unreadable = await api.ok('GET', `/dead-letters/${bad[0].id}?raw=true`)
       assert.equal(unreadable.content.kind, 'unreadable')
       assert.equal(unreadable.content.hex, hostile.toString('hex'))
@@ -125,7 +128,7 @@ for (const [kind, open] of Object.entries({ embedded: embeddedStore, Redis: redi
         ['GET', '/dead-letters?cursor=nowhere', undefined, 422, /cursor/],
         ['POST', '/dead-letters/replay', {}, 422, /filter.*ids/],
         ['POST', '/dead-letters/replay', '{"filter":', 400, /JSON/],
-        ['POST', '/dead-letters/replay', { filter: { device: 'x' } }, 422, /device/],
+        ['POST', '/dead-letters/replay', { filter: { gadget: 'x' } }, 422, /gadget/],
         ['POST', '/dead-letters/purge', { filter: {} }, 422, /expect/],
         ['POST', '/dead-letters/purge', { filter: {}, expect: 1 }, 409, /finds \d+ letters, not 1/],
         ['GET', '/dead-letters/jobs/none', undefined, 404, /No replay/],
@@ -143,7 +146,14 @@ for (const [kind, open] of Object.entries({ embedded: embeddedStore, Redis: redi
 
       const dry = await api.ok('POST', '/dead-letters/replay', { filter: { class: good.class }, dryRun: true })
       assert.deepEqual([dry.found.letters, dry.found.samples], [good.count, feed.samples])
+      const wanted = { filter: { class: good.class }, dryRun: 'run' }
+      const doomed = (await api.ok('POST', '/dead-letters/replay', wanted)).trial
+      assert.deepEqual([doomed.tried, doomed.passed, doomed.failed], [good.count, 0, good.count])
+      assert.deepEqual([doomed.failures.length, doomed.failures[0].fingerprint], [1, good.fingerprint])
       await rm(file)
+      const { trial } = await api.ok('POST', '/dead-letters/replay', { filter: {}, dryRun: 'run' })
+      assert.deepEqual([trial.tried, trial.passed, trial.failed], [good.count + 1, good.count, 1])
+      assert.equal(trial.failures[0].fingerprint, bad[0].fingerprint)
       const wish = { filter: { fingerprint: good.fingerprint }, ratePerSecond: 10_000 }
       const job = await api.ok('POST', '/dead-letters/replay', wish)
       await processor.reaches('the replayed are settled', ({ ledger }) => ledger.settled === feed.samples)

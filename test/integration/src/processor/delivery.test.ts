@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import type { BatchProducer } from '#core/transport/batch-stream'
 import { openBatchProducer, openBatchStream } from '#src/embedded/embedded-stream'
-import { imbalanceOf } from '#src/processor/processor-figures'
+import { imbalanceOf, type ProcessorFigures } from '#src/processor/processor-figures'
 import { encodeBatch } from '#test/support/encoded-batches'
 import { fetchFindings } from '#test/support/findings-api'
 import { repositoryFile } from '#test/support/repository'
@@ -28,7 +30,7 @@ interface Place {
 }
 
 /** A store with one shard, and a configuration whose handler makes effects. */
-async function placeAt(name: string, options: string, more = ''): Promise<Place> {
+async function placeAt(name: string, options: string, more = '', leaseMs = LEASE_MS): Promise<Place> {
   const data = join(root, name)
   const effects = join(data, 'effects')
   await mkdir(effects, { recursive: true })
@@ -36,7 +38,7 @@ async function placeAt(name: string, options: string, more = ''): Promise<Place>
   const effect = `{ type: test.effect, module: ${handlerFile}, directory: ${effects}${options} }`
   await writeFile(
     config,
-    `handlers: [{ type: telemetry.analyze }, ${effect}]\nlease_ms: ${LEASE_MS}\nstore: { shards: 1 }\n${more}`,
+    `handlers: [{ type: telemetry.analyze }, ${effect}]\nlease_ms: ${leaseMs}\nstore: { shards: 1 }\n${more}`,
   )
   const producer = await openBatchProducer({ directory: data, shards: 1 })
   return { data, effects, producer, args: ['--data', data, '--config', config] }
@@ -116,6 +118,69 @@ describe('a handler that computes for three leases', () => {
     assert.deepEqual([ledger.released, ledger.retried, ledger.leased], [0, 0, 15])
     await processor.stop()
     assert.equal((await effectsIn(place)).asked, 3)
+    await place.producer.close()
+  })
+})
+
+/** A processor whose main thread stops for `blockMs` with every SIGUSR2. */
+function blockable({ args }: Place, blockMs: number) {
+  const preload = `--import=${pathToFileURL(repositoryFile('test/fixtures/blocked-main-thread.mjs')).href}`
+  return runProcessor(args, { NODE_OPTIONS: preload, BLOCK_MS: String(blockMs) })
+}
+
+describe('a processor whose main thread is blocked while handlers run (scenario 5)', () => {
+  it('loses no lease when that is shorter than the lease', async () => {
+    // Renewed three times a lease, it has two thirds of it left at the least.
+    const leaseMs = 3000
+    const place = await placeAt('blocked', ', busy_ms: 100', noPause, leaseMs)
+    const feed = new TelemetryFeed(place.producer, 1)
+    const processor = blockable(place, leaseMs / 3)
+    await processor.reaches('it owns the shard', ({ shardsOwned }) => shardsOwned === 1)
+    const rival = await openBatchStream({ directory: place.data, shards: 1 }, 'rival')
+    let isOver = false
+    const rivalry = (async () => {
+      while (!isOver) {
+        assert.equal(await rival.own(0, 60_000), undefined, 'the shard is not to be had')
+        await pause(20)
+      }
+    })()
+    for (let block = 1; block <= 3; block++) {
+      for (let i = 0; i < 10; i++) await feed.append(1)
+      process.kill(processor.pid, 'SIGUSR2')
+      await processor.reaches('it goes on', ({ ledger }) => ledger.settled === feed.samples)
+    }
+    isOver = true
+    await rivalry
+    await rival.close()
+    const { ledger } = await processor.stop()
+    assert.deepEqual([ledger.leased, ledger.settled, ledger.released, ledger.retried], [30, 30, 0, 0])
+    assert.equal((await effectsIn(place)).asked, 30)
+    await place.producer.close()
+  })
+
+  it('is fenced when that is longer than the lease: another has done its work, once', async () => {
+    const leaseMs = 1500
+    const place = await placeAt('blocked-long', ', busy_ms: 100', noPause, leaseMs)
+    const feed = new TelemetryFeed(place.producer, 1)
+    const blocked = blockable(place, 3 * leaseMs)
+    await blocked.reaches('it owns the shard', ({ shardsOwned }) => shardsOwned === 1)
+    const next = runProcessor(place.args)
+    await next.ready()
+    for (let i = 0; i < 20; i++) await feed.append(1)
+    await blocked.reaches('it has them in its hand', ({ ledger }) => ledger.inFlight > 0)
+    process.kill(blocked.pid, 'SIGUSR2')
+    await next.reaches('the other owns the shard', ({ shardsOwned }) => shardsOwned === 1, 30 * leaseMs)
+    await blocked.reaches('it has noticed', ({ ledger }) => ledger.released > 0)
+    // The shard may be handed back in good order: which of the two does the rest does not matter.
+    const isDone = ({ backlog, ledger }: ProcessorFigures) => backlog.entries === 0 && ledger.inFlight === 0
+    const { backlog } = await next.reaches('all settled', isDone)
+    await blocked.reaches('all settled', isDone)
+    assert.equal(backlog.deadLetters, 0)
+    const [{ body }] = await fetchFindings(await next.ready(), { handler: 'telemetry.analyze' })
+    assert.equal(body.count, 20)
+    const [one, other] = [await blocked.stop(), await next.stop()]
+    assert.equal(one.ledger.settled + other.ledger.settled, 20)
+    assert.equal((await effectsIn(place)).made.length, 20)
     await place.producer.close()
   })
 })

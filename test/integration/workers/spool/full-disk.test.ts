@@ -33,6 +33,7 @@ describe('a spool on a full disk', { skip: !canMount && 'only root may mount a s
         counts: createSpoolCounts(1),
         maxBytes: 8 * DISK_BYTES,
         maxAgeMs: 3_600_000,
+        batchAgeMs: 100,
         fsyncMs: 0,
         liveShare: 0.5,
         keep: { bytes: 0, ageMs: 0 },

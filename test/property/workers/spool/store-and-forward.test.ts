@@ -19,6 +19,7 @@ const life = fc.record({
   dieAt: fc.option(fc.nat(150), { nil: undefined, freq: 3 }),
   moods,
   isHubKilled: fc.boolean(),
+  holdAt: fc.uniqueArray(fc.nat(120), { maxLength: 4 }),
 })
 const options = fc.record({
   devices: fc.integer({ min: 1, max: 6 }),
@@ -32,14 +33,15 @@ type Life = typeof life extends fc.Arbitrary<infer T> ? T : never
 /** Where the store goes back to before a worker's life, as a part of what it has. */
 const goBack = fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined, freq: 3 })
 
-async function live(bench: SpoolBench, { publish, isPatient, dieAt, moods, isHubKilled }: Life): Promise<void> {
+async function live(bench: SpoolBench, { publish, isPatient, dieAt, moods, isHubKilled, holdAt }: Life): Promise<void> {
   bench.publish(publish)
   const script = [...moods]
   bench.store.mood = () => script.shift() ?? 'well'
   let left = dieAt
-  await bench.runWorker(isPatient, () => {
+  const mayDie = () => {
     if (left !== undefined && left-- === 0) throw new Killed()
-  })
+  }
+  await bench.runWorker(isPatient, mayDie, holdAt)
   assertBalanced(bench)
   if (isHubKilled) bench.killHub()
 }
@@ -49,7 +51,7 @@ function assertBalanced({ ledger }: SpoolBench): void {
   assert.equal(accepted + recovered, delivered + spooled + inFlight + dropped, JSON.stringify(ledger))
 }
 
-test('every sample is stored once and in order, however the store fails and workers and hubs die', async () => {
+test('every sample is stored once and in order, however the store fails, workers and hubs die, and the processors are pressed', async () => {
   await fc.assert(
     fc.asyncProperty(options, fc.array(life, { minLength: 1, maxLength: 6 }), async (sizes, lives) => {
       const bench = new SpoolBench(sizes)

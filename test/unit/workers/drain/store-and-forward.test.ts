@@ -58,6 +58,7 @@ describe('a store with a spool before it', () => {
   let spooled: SpooledStore
   let counts: SpoolCountsView
   let repairs: Repair[]
+  let openSpooled: () => Promise<SpooledStore>
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'telemetryhub-forward-'))
@@ -70,30 +71,33 @@ describe('a store with a spool before it', () => {
     })
     const memory = createSpoolCounts(SHARDS)
     counts = new SpoolCountsView(memory)
-    spooled = await SpooledStore.open({
-      options: {
-        directory,
-        counts: memory,
-        maxBytes: 2 ** 26,
-        maxAgeMs: 3_600_000,
-        fsyncMs: 1000,
-        liveShare: 0.75,
-        keep: { bytes: 2 ** 20, ageMs: 60_000 },
-      },
-      producer: 'hub.r0',
-      epoch: EPOCH,
-      journal: new SealJournal(createSealJournal({ shards: SHARDS, maxInFlight: 8 })),
-      openStore: async () => held,
-      breaker,
-      latency: new LatencyRecorder(),
-      clock: systemClock,
-      onChange: () => {},
-      onRollBack: () => {},
-      onRepair: (repair) => repairs.push(repair),
-      onFailure: (error) => {
-        throw error
-      },
-    })
+    openSpooled = () =>
+      SpooledStore.open({
+        options: {
+          directory,
+          counts: memory,
+          maxBytes: 2 ** 26,
+          maxAgeMs: 3_600_000,
+          batchAgeMs: 100,
+          fsyncMs: 1000,
+          liveShare: 0.75,
+          keep: { bytes: 2 ** 20, ageMs: 60_000 },
+        },
+        producer: 'hub.r0',
+        epoch: EPOCH,
+        journal: new SealJournal(createSealJournal({ shards: SHARDS, maxInFlight: 8 })),
+        openStore: async () => held,
+        breaker,
+        latency: new LatencyRecorder(),
+        clock: systemClock,
+        onChange: () => {},
+        onRollBack: () => {},
+        onRepair: (repair) => repairs.push(repair),
+        onFailure: (error) => {
+          throw error
+        },
+      })
+    spooled = await openSpooled()
   })
   afterEach(async () => {
     for (const { answer } of held.calls) answer(AWAY)
@@ -186,6 +190,90 @@ describe('a store with a spool before it', () => {
     assert.ok(underWay() <= 0.25 * 2 ** 21 + 100_000, `${underWay()} bytes of replay are under way`)
     held.calls.find(({ batches }) => batches[0].shard === 1)!.answer(STORED)
     assert.deepEqual(await live, [STORED, { kind: 'spooled' }])
+  })
+
+  it('keeps batches while it is told to hold, though the store takes them, and sends them in order afterwards', async () => {
+    const before = spooled.store.append([batch(0, 1)])
+    ;(await held.call(0)).answer(STORED)
+    await before
+    spooled.hold(true)
+    assert.deepEqual([spooled.status.spill, spooled.isSpooling, spooled.status.storeUp], ['holding', true, true])
+    for (let seq = 2; seq <= 4; seq++) {
+      assert.deepEqual(await spooled.store.append([batch(0, seq), batch(1, seq - 1)]), [
+        { kind: 'spooled' },
+        { kind: 'spooled' },
+      ])
+    }
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(held.calls.length, 1, 'nothing is sent')
+    const { heldBack, heldBackBatches } = counts.read()
+    assert.deepEqual([heldBack, heldBackBatches], [60, 6])
+    spooled.hold(false)
+    assert.equal(spooled.status.spill, 'easing')
+    const replay = await held.call(1)
+    // What comes meanwhile goes behind; once all before is under way it follows directly.
+    const after = spooled.store.append([batch(0, 5)])
+    replay.answer(STORED)
+    const direct = await held.call(2)
+    direct.answer(STORED)
+    await after
+    await untilHeld(counts, 0)
+    assert.deepEqual(seqsOf(replay.batches), ['0.2', '1.1', '0.3', '1.2', '0.4', '1.3'])
+    assert.deepEqual(seqsOf(direct.batches), ['0.5'])
+    assert.equal(counts.read().heldBack, 60, 'what only went behind is not counted')
+  })
+
+  it('spools what follows the batches that a worker before it has spooled', async () => {
+    await fail(batch(0, 1))
+    for (const { answer } of held.calls) answer(AWAY)
+    await spooled.store.close()
+    spooled = await openSpooled()
+    spooled.hold(true)
+    const outcomes = await spooled.store.append([batch(0, 1), batch(0, 2)])
+    assert.deepEqual(
+      outcomes.map(({ kind }) => kind),
+      ['spooled', 'spooled'],
+    )
+    assert.equal(counts.read().held, 20)
+  })
+
+  it('lets what is under way end when it is told to hold, and keeps what that leaves', async () => {
+    const outcomes = [spooled.store.append([batch(0, 1)]), spooled.store.append([batch(0, 2)])]
+    spooled.hold(true)
+    const third = spooled.store.append([batch(0, 3)])
+    held.calls[0].answer(STORED)
+    held.calls[1].answer(AWAY)
+    assert.deepEqual(
+      (await Promise.all([...outcomes, third])).flat().map(({ kind }) => kind),
+      ['stored', 'spooled', 'spooled'],
+    )
+    assert.equal(held.calls.length, 2)
+    spooled.hold(false)
+    const replay = await held.call(2)
+    assert.deepEqual(seqsOf(replay.batches), ['0.2'], 'the breaker is tried with one')
+    replay.answer(STORED)
+    const rest = await held.call(3)
+    assert.deepEqual(seqsOf(rest.batches), ['0.3'])
+    rest.answer(STORED)
+    await untilHeld(counts, 0)
+  })
+
+  it('sends what it held at a bounded pace, behind which later batches wait their turn', async () => {
+    spooled.hold(true)
+    const large = Array.from({ length: 40 }, (_, n) => batch(0, n + 1, 60_000))
+    await spooled.store.append(large)
+    const startedMs = performance.now()
+    spooled.hold(false)
+    let bytes = 0
+    for (let call = 0; bytes < 40 * 60_000; call++) {
+      const { batches, answer } = await held.call(call)
+      bytes += batches.reduce((sum, { body }) => sum + body.byteLength, 0)
+      answer(STORED)
+    }
+    const tookMs = performance.now() - startedMs
+    // 2.4 MB, of which a burst of one call may go beyond what a second allows.
+    assert.ok(tookMs > 1900, `${bytes} bytes were sent in ${tookMs} ms`)
+    await untilHeld(counts, 0)
   })
 
   it('gives a store that went back in time what it has kept, before what follows', async () => {

@@ -45,7 +45,14 @@ describe('a spool', () => {
 
   /** Another run unless it is given the counts of the one before. */
   function open(options: Partial<SpoolOptions> = {}, epoch = EPOCH): Spool {
-    const defaults = { directory, counts: createSpoolCounts(2), maxBytes: 2 ** 20, maxAgeMs: 60_000, fsyncMs: 500 }
+    const defaults = {
+      directory,
+      counts: createSpoolCounts(2),
+      maxBytes: 2 ** 20,
+      maxAgeMs: 60_000,
+      batchAgeMs: 100,
+      fsyncMs: 500,
+    }
     const spool = new Spool({
       options: { ...defaults, liveShare: 0.5, keep: { bytes: 0, ageMs: 0 }, ...options },
       shards: 2,
@@ -205,6 +212,29 @@ describe('a spool', () => {
     assert.ok(held >= 9000, `${held} of some 9800 that fit are held`)
     assert.equal(spoolImbalanceOf(spool.counts), 0)
     assert.deepEqual(seqsOf(spool), range(3001 - held / 10, 3000), 'the newest')
+  })
+
+  it('says how full it is, by bytes or by age', () => {
+    const spool = open({ maxBytes: 2 ** 20, maxAgeMs: 60_000 })
+    assert.equal(spool.fill, 0)
+    spool.append(batches(1, 490))
+    assert.ok(Math.abs(spool.fill - 0.5) < 0.02, `${spool.fill} of the bytes`)
+    nowMs += 45_000
+    assert.equal(spool.fill, 0.75)
+  })
+
+  it('drops nothing for what follows when it is told not to', () => {
+    const spool = open({ maxBytes: 2 ** 20 })
+    const given = batches(1, 1200)
+    let written = 0
+    while (spool.append([given[written]], false) === 1) written++
+    assert.ok(written > 900 && written < 1100, `${written} were written`)
+    assert.match(spool.problem ?? '', /do not fit/)
+    const { droppedSize, held } = spool.counts
+    assert.deepEqual([droppedSize, held], [0, written * 10])
+    assert.equal(spool.append(given.slice(written), true), 1200 - written)
+    assert.ok(spool.counts.droppedSize > 0)
+    assert.equal(spool.problem, undefined)
   })
 
   it('does not drop what is just being sent', () => {

@@ -141,6 +141,34 @@ describe('a Redis Cluster', () => {
     await load.ends()
   })
 
+  it('loses and doubles nothing while slots move between masters that are killed, and works on all shards within 5 s', async () => {
+    const options = queue({ commandTimeoutMs: 500 })
+    const load = await startLoad(options, 4000)
+    const movedBefore = await redirections(cluster)
+    const startMs = performance.now()
+    for (const shard of numbers(0, 2)) {
+      const slot = slotOf(options, shard)
+      const from = await cluster.holderOf(slot)
+      const [to, third] = cluster.nodes.filter((node) => node !== from)
+      await load.reaches(200 + shard * 300)
+      // In turn the master that gives the slot, the one that gets it, and one that has nothing to do with it.
+      const victim = [from, to, third][shard]
+      await cluster.moveSlot(slot, to, async () => {
+        await victim.server.kill()
+        await victim.server.restart()
+        await servesAll(cluster)
+      })
+      await servesAll(cluster)
+      assert.equal(await cluster.holderOf(slot), to)
+      const slowestMs = await load.recovers()
+      assert.ok(slowestMs < RECOVERED_MS, `the slowest shard took ${slowestMs} ms after move ${shard}`)
+    }
+    const movedMs = performance.now() - startMs
+    const moved = (await redirections(cluster)) - movedBefore
+    await load.ends()
+    assert.ok(moved / (movedMs / 1000) < 10 * CLIENTS, `${moved} redirections in ${movedMs} ms`)
+  })
+
   /** A hub and a processor for every shard, each insisting on order and on exactly-once. */
   async function startLoad(options: RedisStreamOptions, last: number) {
     const producer = await keep(openBatchProducer(options))

@@ -21,6 +21,8 @@ import { startRedis, type TestRedis } from '#test/support/redis-server'
 import { adminOf, appendUntilStored, codeOf, keepUntilEnd, queueAt } from '#test/support/redis-store'
 import { TcpProxy } from '#test/support/tcp-proxy'
 
+/** A long run sets `TELEMETRY_RESTARTS`. */
+const RESTARTS = Number(process.env.TELEMETRY_RESTARTS ?? 4)
 const LEASE_MS = 60_000
 
 describe('reading a shard of Redis while it misbehaves', () => {
@@ -56,10 +58,11 @@ describe('reading a shard of Redis while it misbehaves', () => {
     const stream = await keep(openBatchStream(options, 'holder'))
     let stored = 0
     let restarts = Promise.resolve()
-    const appended = appendUntilStored(producer, batches(1, 3000, { body: new Uint8Array(2000) }), ({ kind }) => {
+    const last = 750 * RESTARTS
+    const appended = appendUntilStored(producer, batches(1, last, { body: new Uint8Array(2000) }), ({ kind }) => {
       if (kind === 'stored' && ++stored % 700 === 0) restarts = restarts.then(() => own.restart())
     })
-    await Promise.all([appended, processInOrder(stream, 3000, 2000)])
+    await Promise.all([appended, processInOrder(stream, last, 2000)])
     await restarts
   })
 
@@ -101,6 +104,41 @@ describe('reading a shard of Redis while it misbehaves', () => {
     await shard.release()
     const [[second]] = await admin.xrange(key('normal'), '-', '+')
     assert.deepEqual(await admin.hgetall(key('deliveries')), { [`1:${second}`]: '1' })
+  })
+
+  it('takes off the sizes of those acknowledged entries only that were still there', async () => {
+    const options = queueAt(redis.port)
+    const admin = await keep(adminOf(redis.port))
+    const producer = await keep(openBatchProducer(options))
+    const stream = await keep(openBatchStream(options, 'holder'))
+    const shard = owned(await stream.own(0, LEASE_MS))
+    await store(producer, [batch(1, { samples: 1 }), batch(2, { samples: 20 }), batch(3, { samples: 300 })])
+    const entries = await shard.lease(ALL, 0)
+    const key = (name: string) => `{${options.queueName}:0}:${name}`
+    const [[first]] = await admin.xrange(key('normal'), '-', '+', 'COUNT', 1)
+    // As after a settlement whose reply was lost.
+    await admin.xack(key('normal'), `g${shard.token}.0`, first)
+    await admin.xdel(key('normal'), first)
+    await admin.hincrby(key('ctl'), 'samples', -1)
+    await ack(shard, entries)
+    const [{ entries: left, samples }] = await stream.depths()
+    assert.deepEqual({ left, samples }, { left: 0, samples: 0 })
+    assert.equal((await admin.xpending(key('normal'), `g${shard.token}.0`))[0], 0)
+  })
+
+  it('acknowledges entries that it was given before and after its group was made anew', async () => {
+    const options = queueAt(redis.port)
+    const proxy = await keep(TcpProxy.start(redis.port))
+    const producer = await keep(openBatchProducer(options))
+    const stream = await keep(openBatchStream({ ...options, port: proxy.port }, 'holder'))
+    const shard = owned(await stream.own(0, LEASE_MS))
+    await store(producer, batches(1, 4))
+    const before = await shard.lease({ maxEntries: 2, maxBytes: 1e6 }, 0)
+    proxy.cut()
+    const after = await persistently(() => shard.lease(ALL, 0))
+    await persistently(() => ack(shard, [...before, ...after]))
+    const [{ entries, samples, bytes }] = await stream.depths()
+    assert.deepEqual({ entries, samples, bytes }, { entries: 0, samples: 0, bytes: 0 })
   })
 
   it('counts what was handed out before a reconnection as delivered once', async () => {

@@ -7,7 +7,7 @@ import { driver as mhz19 } from '#src/hub/drivers/mh-z19/driver'
 import { answerLength } from '#src/hub/drivers/mh-z19/frame'
 import { driver as sds011 } from '#src/hub/drivers/sds011/driver'
 import { deviceFrame, READING } from '#src/hub/drivers/sds011/frame'
-import { optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
 import { cutAt, cuts, framesOf } from '#test/support/frames'
 
 const OPTIONS = optionsOf(sds011)

@@ -10,7 +10,8 @@ import { RTU_FRAMING } from '#src/hub/drivers/modbus/rtu-framing'
 import { TCP_FRAMING } from '#src/hub/drivers/modbus/tcp-framing'
 import { driver as rtu } from '#src/hub/drivers/modbus-rtu/driver'
 import { driver as tcp } from '#src/hub/drivers/modbus-tcp/driver'
-import { instantTools, optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
+import { instantTools } from '#test/support/instant-tools'
 import { linePort } from '#test/support/virtual-ports'
 
 const order = fc.constantFrom(...BYTE_ORDERS)

@@ -27,7 +27,7 @@ test('the four lists follow each other, each behind its length', () => {
     },
     unsettled,
   )
-  const acks = [1, 1, '1-0', 10, 100]
+  const acks = [1, 1, 1, 10, 100, '10,100;', '1-0']
   const retries = [1, 0, '2-0', 4, 3, 11, '']
   const dead = [1, 2, '3-0', 10, 100, 2, 1, 'kind', 'why', fingerprintOf('kind', 'why'), 0]
   assert.deepEqual(args, [...acks, ...retries, ...dead, 1, 'set', Buffer.of(1), 'gone', 'gone too'])
@@ -40,8 +40,16 @@ test('ids that are unknown or named before are left out', () => {
     { ack: ['x', 'a', 'a'], retry, deadLetter: [], state: new Map() },
     unsettled,
   )
-  assert.deepEqual(args, [1, 1, '1-0', 10, 100, 0, 0, 0])
+  assert.deepEqual(args, [1, 1, 1, 10, 100, '10,100;', '1-0', 0, 0, 0])
   assert.deepEqual([...settledIds], ['a'])
+})
+
+test('acknowledgements go by priority, a thousand a group at most', () => {
+  const many = new Map(Array.from({ length: 1001 }, (_, i) => [`${i}`, entry(`${i}-0`, { samples: i, bytes: 1 })]))
+  many.set('low', entry('9-1', { priority: 2 }))
+  const { args } = settleArguments({ ack: [...many.keys()], retry: [], deadLetter: [], state: new Map() }, many)
+  assert.deepEqual(args.slice(0, 5), [3, 1, 1000, 499_500, 1000])
+  assert.deepEqual(args.slice(6 + 1000), [1, 1, 1000, 1, '1000,1;', '1000-0', 2, 1, 10, 100, '10,100;', '9-1', 0, 0, 0])
 })
 
 test('parts of an entry follow it, and a retry names the handler it is for', () => {

@@ -35,17 +35,17 @@ function build(answer: (request: Uint8Array, send: (bytes: Uint8Array) => void, 
 
 describe('questions on a line', () => {
   it('get an answer that comes in pieces, and no byte more', async () => {
-    const { time, ask } = build((_, send, time) => {
-      for (const [i, byte] of [1, 2, 3, 4].entries()) time.after(10 * (i + 1), () => send(Uint8Array.of(byte)))
+    const { time, ask } = build(([first], send, time) => {
+      for (const i of [1, 2, 3, 4]) time.after(10 * i, () => send(Uint8Array.of(first + i)))
     })
     const seen = ask([9], 3)
     await time.advance(35)
-    assert.deepEqual(seen, { answer: [1, 2, 3] })
+    assert.deepEqual(seen, { answer: [10, 11, 12] })
     // The fourth byte is not taken for the answer to the next.
     await time.advance(100)
-    const next = ask([9], 2)
+    const next = ask([20], 2)
     await time.advance(100)
-    assert.deepEqual(next, { answer: [1, 2] })
+    assert.deepEqual(next, { answer: [21, 22] })
   })
 
   it('that nobody answers, or not to the end, fail in time and differ', async () => {

@@ -200,6 +200,17 @@ devices:
     )
   })
 
+  it('refuse two buses that would have one name', async () => {
+    const path = file(`buses:
+  i2c-1: { type: i2c, path: /dev/i2c-7 }
+devices:
+  a: { driver: CHIP, bus: { type: i2c, path: /dev/i2c-1 }, every: 1s }
+`)
+    assert.deepEqual(await problemsOf(path), [
+      '4 devices.a.bus: /dev/i2c-1 would be called i2c-1, as /dev/i2c-7 is. Fix: write it below buses, with a name of its own',
+    ])
+  })
+
   it('refuse an address, a clock and a rate that the chip cannot have', async () => {
     const path = file(`buses:
   i2c1: { type: i2c, path: /dev/i2c-1, speed: 1MHz }

@@ -108,6 +108,17 @@ describe("the hub's options", () => {
     )
   })
 
+  it('give classes that are spilled apart rings of their own, where there is a spool', async () => {
+    const path = file('spill.yaml', 'backpressure: { amber: { low: thin }, red: { normal: spill, low: refuse } }\n')
+    const withSpool = await optionsOf(['--config', path, '--redis', 'redis://127.0.0.1'])
+    assert.deepEqual(withSpool.ring.classes, [['high', 'low'], ['normal']])
+    assert.equal(withSpool.backpressure.red.normal, 'spill')
+    assert.deepEqual(withSpool.notes, [])
+    const without = await optionsOf(['--config', path])
+    assert.deepEqual(without.ring.classes, [['high', 'normal', 'low']])
+    assert.match(without.notes.join(), /spill needs the spool/)
+  })
+
   it('name file, line, key, reason and remedy of every mistake, all at once', async () => {
     const yaml =
       'redis:\n  prot: 1\ndevices:\n  roof:\n    driver: sim\n    interval_ms: -1\n  b: { driver: lime, path: x }\n'
@@ -118,7 +129,7 @@ describe("the hub's options", () => {
     assert.match(lines.join('\n'), /bad\.yaml:6 devices\.roof\.interval_ms: expected a duration/)
     assert.match(
       lines.join('\n'),
-      /bad\.yaml:7 devices\.b\.driver: expected one of [a-z0-9, ]+ \(did you mean line\?\), got "lime"/,
+      /bad\.yaml:7 devices\.b\.driver: expected one of [a-z0-9, -]+ \(did you mean line\?\), got "lime"/,
     )
   })
 

@@ -18,7 +18,7 @@ import { VirtualTime } from '#test/support/virtual-time'
 const SETTINGS = { kind: 'tcp', host: 'plc', port: 502 } as const
 
 /** Some units on one line, each answering `answerMs` after it was asked; the numbers are read anew at each question. */
-function build(unitCount = 1, { answerMs = 5, timeoutMs = 200, everyMs = 100 } = {}) {
+function build(unitCount = 1, { answerMs = 5, timeoutMs = 200, everyMs = 100, retryMaxMs = 30_000 } = {}) {
   const time = new VirtualTime()
   const observation = new Observation()
   const line = {
@@ -28,6 +28,8 @@ function build(unitCount = 1, { answerMs = 5, timeoutMs = 200, everyMs = 100 } =
     dead: new Set<number>(),
     /** Sent by the unit instead of its value. */
     odd: new Map<number, number>(),
+    /** Another unit is in its place. */
+    hasImpostor: false,
     asked: [] as { unit: number; atMs: number; isSetup: boolean }[],
     channel: undefined as ScriptedChannel | undefined,
   }
@@ -40,12 +42,13 @@ function build(unitCount = 1, { answerMs = 5, timeoutMs = 200, everyMs = 100 } =
       if (line.dead.has(unit)) return
       const value = command === 0xff ? 100 : (line.odd.get(unit) ?? 1)
       if (command === 0xff) line.odd.delete(unit)
-      time.after(line.answerMs, () => send(Uint8Array.of(unit, value)))
+      time.after(line.answerMs, () => send(Uint8Array.of(line.hasImpostor ? unit + 1 : unit, value)))
     })
     return new ChannelLink(line.channel, { kind: 'tcp', place: 'plc:502', baudRate: undefined, bitsPerByte: 8 }, time)
   }
   const buses = new BusRegistry({ time, open, observation })
   const faults: string[] = []
+  const policy = { ...DEVICE_POLICY_DEFAULTS, retryMaxMs }
   const units = Array.from({ length: unitCount }, (_, unit) => {
     const name = `unit-${unit}`
     const sink = new RecordingSink()
@@ -74,7 +77,7 @@ function build(unitCount = 1, { answerMs = 5, timeoutMs = 200, everyMs = 100 } =
       name,
       driver: runner,
       clock: time,
-      policy: DEVICE_POLICY_DEFAULTS,
+      policy,
       random: () => 0.5,
       wait,
     })
@@ -216,6 +219,20 @@ describe('the polled runner', () => {
     assert.equal(device.state, 'Measuring')
   })
 
+  it('reads nothing from another device in its place, and goes on with the right one', async () => {
+    const { time, line, device, figures, sink } = build()
+    line.hasImpostor = true
+    device.start()
+    await time.advance(60_000)
+    assert.equal(device.state, 'Error')
+    assert.equal(figures.fault?.message, 'Unit 1 is there, not 0.')
+    assert.equal(sink.readings.length, 0)
+    line.hasImpostor = false
+    await time.advance(30_000)
+    assert.equal(device.state, 'Measuring')
+    assert.ok(sink.readings.length > 0)
+  })
+
   it('shows observers each call and each reading, and costs no timer when nothing is due', async () => {
     const { time, device, observation, bus } = build()
     const transactions: BusTransaction[] = []
@@ -245,7 +262,8 @@ describe('the polled runner', () => {
   })
 
   it('lets seven devices keep over 95 % of their rate beside one that is dead', async () => {
-    const { time, line, units } = build(8, { answerMs: 5, timeoutMs: 500, everyMs: 100 })
+    // It is tried again without a pause to speak of: only the bus itself protects the others.
+    const { time, line, units } = build(8, { timeoutMs: 500, retryMaxMs: 10 })
     for (const { device } of units) device.start()
     await time.advance(5000)
     const counts = () => units.map(({ sink }) => sink.readings.length)
@@ -261,6 +279,25 @@ describe('the polled runner', () => {
       if (i !== 3) assert.ok(kept > 0.95 * 2000, `unit ${i}: ${kept} of 2000`)
     }
     assert.equal(oneDead[3], allWell[3])
+    assert.ok(units[3].figures.reads.get('timeout') >= 10, 'it is still tried')
+    assert.equal(units[3].figures.reinitializations, 0)
+  })
+
+  it('stops at once while it waits for a turn, and starts afresh', async () => {
+    const { time, line, units } = build(2, { timeoutMs: 500 })
+    for (const { device } of units) device.start()
+    line.dead.add(1)
+    await time.advance(5000)
+    const { device, figures } = units[1]
+    assert.equal(device.state, 'Error')
+    device.stop(1000)
+    await time.advance(501)
+    assert.equal(device.snapshot().reason, 'stopped')
+    const tried = figures.reads.get('timeout')
+    device.start()
+    await time.advance(600)
+    assert.equal(figures.reads.get('timeout'), tried + 1)
+    assert.equal(device.state, 'Error')
   })
 
   it('brings a dead device back among healthy ones', async () => {
@@ -269,6 +306,10 @@ describe('the polled runner', () => {
     line.dead.add(3)
     await time.advance(120_000)
     assert.equal(units[3].sink.readings.length, 0)
+    // As long as it does not answer it is not taken for well, so that the pauses grow.
+    assert.equal(units[3].device.state, 'Error')
+    const { consecutiveFailures, recoveries } = units[3].device.snapshot()
+    assert.ok(consecutiveFailures >= 5 && recoveries === 0, `${consecutiveFailures} failures`)
     line.dead.clear()
     await time.advance(60_000)
     assert.equal(units[3].device.state, 'Measuring')

@@ -6,6 +6,7 @@ import { RingConsumer } from '#core/ring/ring-consumer'
 import { RingProducer } from '#core/ring/ring-producer'
 import type { OverflowPolicy } from '#src/hub/intake/device-intake'
 import { Intake } from '#src/hub/intake/intake'
+import { ONE_FOR_ALL } from '#src/hub/intake/ring-classes'
 import { RingLane } from '#src/hub/intake/ring-lane'
 import { SeriesRegistry } from '#src/hub/intake/series-registry'
 import { NO_SHEDDING, SheddingLadder } from '#src/hub/intake/shedding-ladder'
@@ -17,14 +18,17 @@ function intakeWith({
   overflow = 'refuse-newest' as OverflowPolicy,
   maxSeries = 100,
   ladder = new SheddingLadder(NO_SHEDDING),
+  stampOriginUs = undefined as number | undefined,
 } = {}) {
   const memory = createRing({ slots, rawBytes: 4096 })
   const registry = new SeriesRegistry(maxSeries)
   const told: string[] = []
   const intake = new Intake({
     lanes: [new RingLane(new RingProducer(memory))],
+    classes: ONE_FOR_ALL,
     registry,
     ladder,
+    stampOriginUs,
     onReject: (device, reason, detail) => told.push(`${device} ${reason} ${detail}`),
   })
   const device = intake.addDevice('roof', { priority: 2, overflow })
@@ -47,6 +51,23 @@ describe('the intake of a device', () => {
     assert.deepEqual([...rows.priorities.subarray(0, 4)], [2, 2, 2, 2])
     assert.deepEqual([...rows.raw], [[0, Uint8Array.of(7)]])
     assert.equal(device.accepted, 4)
+  })
+
+  it('publishes stamps of the drivers in hub time, and recorded instants as they are', () => {
+    const { device, consumer, rows } = intakeWith({ stampOriginUs: NOW_US - 5000 })
+    const series = [device.series('t', '')!]
+    device.reading(NOW_US, series, [1])
+    device.reading(NOW_US - 6000, series, [2])
+    device.reading(NOW_US, series, [3], 0, undefined, true)
+    device.reading(NOW_US, [series[0], 99], [4, 5], 0, undefined, true)
+    // Twenty years ahead of the drivers' own clock: not read from it, and not to be taken for wall time.
+    device.reading(NOW_US + 700_000_000_000_000, series, [6])
+    consumer.drain(rows)
+    assert.deepEqual([...rows.takenAtUs.subarray(0, rows.count)], [5000, -1000, NOW_US, NOW_US])
+    assert.deepEqual(device.rejects(), [
+      ['series_unknown', 1],
+      ['instant_out_of_range', 1],
+    ])
   })
 
   it('refuses values that are not finite one by one, and counts them', () => {

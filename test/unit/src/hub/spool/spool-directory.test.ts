@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { ONE_FOR_ALL, type RingClasses } from '#src/hub/intake/ring-classes'
 import { type PreparedSpool, prepareSpool } from '#src/hub/spool/spool-directory'
 
 describe('the directory of a spool', () => {
@@ -12,8 +13,8 @@ describe('the directory of a spool', () => {
   })
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-  const prepare = (more: { hubId?: string; shards?: number; lanes?: number } = {}) =>
-    prepareSpool({ directory, hubId: 'hub', shards: 8, lanes: 2, ...more })
+  const prepare = (more: { hubId?: string; shards?: number; lanes?: number; classes?: readonly RingClasses[] } = {}) =>
+    prepareSpool({ directory, hubId: 'hub', shards: 8, lanes: 2, classes: ONE_FOR_ALL, ...more })
   const readyOf = (prepared: PreparedSpool) => {
     assert.equal(prepared.kind, 'ready', JSON.stringify(prepared))
     return prepared as Extract<PreparedSpool, { kind: 'ready' }>
@@ -65,6 +66,23 @@ describe('the directory of a spool', () => {
     assert.equal(readyOf(prepare({ lanes: 1 })).lanes, 1)
   })
 
+  it('that is filled keeps apart the classes that were apart, and no others', () => {
+    const apart: readonly RingClasses[] = [['high'], ['normal', 'low']]
+    const layoutOf = (more: Parameters<typeof prepare>[0]) => {
+      const prepared = readyOf(prepare(more))
+      prepared.release()
+      return [prepared.lanes, prepared.classes]
+    }
+    assert.deepEqual(layoutOf({ classes: apart }), [2, apart])
+    fill(1)
+    assert.deepEqual(layoutOf({ lanes: 3, classes: ONE_FOR_ALL }), [2, apart])
+    const path = join(directory, 'hub', 'spool.json')
+    for (const classes of [undefined, [['high'], ['high', 'low']], [['high'], ['normal'], ['low']], 'all', [1]]) {
+      writeFileSync(path, JSON.stringify({ version: 1, shards: 8, lanes: 2, classes }))
+      assert.deepEqual(layoutOf({ lanes: 4, classes: apart }), [2, ONE_FOR_ALL], JSON.stringify(classes))
+    }
+  })
+
   it('tells of other hubs that have left batches and do not run', () => {
     fill(0)
     const of = (hubId: string) => readyOf(prepare({ hubId })).abandoned
@@ -90,7 +108,13 @@ describe('the directory of a spool', () => {
 
   it('that cannot be made is told, not thrown', () => {
     writeFileSync(join(directory, 'file'), '')
-    const prepared = prepareSpool({ directory: join(directory, 'file'), hubId: 'hub', shards: 8, lanes: 1 })
+    const prepared = prepareSpool({
+      directory: join(directory, 'file'),
+      hubId: 'hub',
+      shards: 8,
+      lanes: 1,
+      classes: ONE_FOR_ALL,
+    })
     assert.match(problemOf(prepared), /Fix: make .* a directory that this user can write, or set spool\.dir/)
   })
 })

@@ -69,6 +69,19 @@ describe('a shard loop', () => {
     assertExact(rig, 2)
   })
 
+  it('makes its checkpoint sooner while letters of single samples wait for it', async () => {
+    rigWith({ maxInFlight: 10_000, checkpoint: { intervalMs: 600_000, maxEntries: 100_000 } })
+    const sample = { device: 'd', channel: 'c', takenAtUs: 1, error: { code: 'TLM_HANDLER_FAILED' as const } }
+    rig.pool.deadOf = () => {
+      const error = { ...sample.error, message: 'no', details: {} }
+      return [{ ...sample, row: 1, body: new Uint8Array(8), error }]
+    }
+    append(1, ENTRIES)
+    rig.balancer.start()
+    await rig.until('all letters are written', () => rig.store.shards[0].deadLetters.length === ENTRIES)
+    assert.deepEqual(savedSum(rig.store.shards[0].state).count, ENTRIES)
+  })
+
   it('leases no more than the budget and its share of it', async () => {
     rigWith({ checkpoint: { intervalMs: 10_000, maxEntries: 100_000 } })
     let most = 0

@@ -10,6 +10,11 @@ test('a filter takes times as microseconds, as ISO 8601, and as how long ago', (
   assert.ok(Math.abs(fromOf('2h')! - (Date.now() - 7_200_000)) < 5000)
 })
 
+test('a filter takes the name of a device', () => {
+  assert.equal(parseFields(filterSchema, { device: 'pump-1' }, 'filter').device, 'pump-1')
+  assert.throws(() => parseFields(filterSchema, { device: 'x'.repeat(129) }, 'filter'), { message: /device: / })
+})
+
 test('every problem of a query is named with its field', () => {
   const query = { shard: '64', from: 'yesterday', limit: '1001', order: 'up', clas: 'x' }
   assert.throws(() => parseFields(listSchema, query, 'query'), {

@@ -7,7 +7,8 @@ import type { LinePort } from '#src/hub/drivers/contract/ports'
 import { driver } from '#src/hub/drivers/mh-z19/driver'
 import { command, READ_CO2 } from '#src/hub/drivers/mh-z19/frame'
 import { VirtualMhZ19 } from '#src/hub/drivers/mh-z19/virtual-mh-z19'
-import { faultLike, instantTools, optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
+import { faultLike, instantTools } from '#test/support/instant-tools'
 import { linePort } from '#test/support/virtual-ports'
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { QUALITY } from '#core/model/quality'
 import { isFault } from '#src/hub/drivers/contract/decoded'
 import { driver } from '#src/hub/drivers/sds011/driver'
-import { optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
 import { framesOf } from '#test/support/frames'
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))

@@ -8,7 +8,7 @@ import { checkTypes, NOW_MS } from './lua-parts.js'
  * - KEYS: owner, high, normal, low, delayed, held, dead, deliveries, ctl, state, bodies and groups of the dead letters
  * - ARGV: token, number of the settlement (grows within a token), group; bounds of the dead letters: entries, bytes, age
  *   in ms; then four lists, each behind its length:
- *   - acks: priority, id, samples, bytes
+ *   - groups of acks: priority, how many, their samples and bytes together, samples and bytes of each as `s,b;s,b;...`; ids
  *   - retries: priority, id, attempts, deliveries so far, afterMs, handler from now on or ''
  *   - dead letters: priority, id, samples, bytes, attempts, deliveries so far, class, message, fingerprint, number of
  *     parts; then of each part: class, message, fingerprint, correlation id, samples, firstTakenAtUs, body. Without parts
@@ -18,10 +18,10 @@ import { checkTypes, NOW_MS } from './lua-parts.js'
  *
  * Entries that are gone already are skipped: a settlement may be repeated. One that arrives after a later one (a
  * connection was given up, its bytes were still under way) is refused: it would bring old state back.
- * Redis serves nobody else meanwhile: about 5 us for an entry, 25 us for a dead letter, 2.5 us for a small row, 1.5 ms for a megabyte of state.
+ * Redis serves nobody else meanwhile: about 2 us for an ack, 5 us for a retry, 25 us for a dead letter, 2.5 us for a small row, 1.5 ms for a megabyte of state.
  */
 export const SETTLE = defineScript(
-  'settle-v3-k12',
+  'settle-v4-k12',
   `
 #!lua flags=allow-oom
 ${checkTypes(['hash', 'stream', 'stream', 'stream', 'zset', 'hash', 'stream', 'hash', 'hash', 'hash', 'hash', 'hash'])}
@@ -41,7 +41,7 @@ local function remove(priority, id)
   local stream = KEYS[2 + priority]
   redis.call('XACK', stream, group, id)
   if hasCounts then redis.call('HDEL', KEYS[8], priority .. ':' .. id) end
-  return redis.call('XDEL', stream, id) == 1
+  redis.call('XDEL', stream, id)
 end
 
 local function entryOf(priority, id)
@@ -69,11 +69,29 @@ end
 
 local at = 7
 for _ = 1, tonumber(ARGV[at]) do
-  if remove(ARGV[at + 1], ARGV[at + 2]) then
+  local priority, count = ARGV[at + 1], tonumber(ARGV[at + 2])
+  local stream, first, last = KEYS[2 + priority], at + 6, at + 5 + count
+  if hasCounts then
+    local members = {}
+    for i = first, last do members[i - first + 1] = priority .. ':' .. ARGV[i] end
+    redis.call('HDEL', KEYS[8], unpack(members))
+  end
+  -- An entry is removed in the step that ends its being pending: those that are all pending are all there.
+  if redis.call('XACK', stream, group, unpack(ARGV, first, last)) == count then
+    redis.call('XDEL', stream, unpack(ARGV, first, last))
     samples = samples + ARGV[at + 3]
     bytes = bytes + ARGV[at + 4]
+  else
+    local i = first
+    for ofSamples, ofBytes in string.gmatch(ARGV[at + 5], '(%d+),(%d+)') do
+      if redis.call('XDEL', stream, ARGV[i]) == 1 then
+        samples = samples + ofSamples
+        bytes = bytes + ofBytes
+      end
+      i = i + 1
+    end
   end
-  at = at + 4
+  at = last
 end
 
 at = at + 1
