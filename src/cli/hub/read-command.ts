@@ -1,4 +1,5 @@
 /** `node dist/hub.js read`: what a device says now, and from which bytes. */
+import { isDeepStrictEqual } from 'node:util'
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { QUALITY_NAMES } from '#core/model/quality'
 import { placeOf } from '../../hub/buses/bus-settings.js'
@@ -7,12 +8,12 @@ import type { Acquisition, BusTransaction } from '../../hub/devices/observation.
 import { isFault } from '../../hub/drivers/contract/decoded.js'
 import { type CommandContext, EXIT, type ExitCode, writeJson } from '../command-context.js'
 import { type CommandFlag, flagLines, parseCommandLine } from '../command-line.js'
-import { bold, dim, table } from '../terminal.js'
+import { bold, dim, type Output, table } from '../terminal.js'
 import { explainer, type Step } from './decode-steps.js'
 import { transactionLine } from './hex-log.js'
 import { explainBusy } from './running-hub.js'
 import { DEVICE_FLAGS, type WantedDevice, wantedDevices } from './wanted-device.js'
-import { type SourceReading, watchDevices } from './watched-device.js'
+import { type StoredReading, watchDevices } from './watched-device.js'
 
 const FLAGS: readonly CommandFlag[] = [
   { name: 'count', short: 'n', value: 'N', help: 'so many readings (1)' },
@@ -41,7 +42,10 @@ interface ReadValue {
 interface Reading {
   device: string
   at: string
+  /** As the driver gives them. */
   values: ReadValue[]
+  /** As the hub stores them: unit, calibration, checks and filters of the channels applied. */
+  stored: ReadValue[]
   raw?: string
   setup?: string
   wire?: readonly HexTransaction[]
@@ -63,7 +67,7 @@ export async function runRead(argv: readonly string[], context: CommandContext):
   const isJson = values.json === true
   if (!isJson) reader.onReading = (reading) => print(reading, device!, context)
   const signal = AbortSignal.any([context.signal, reader.done])
-  const watch = { everyMs: hub.everyMs, signal, observer: reader, onSource: reader.source }
+  const watch = { everyMs: hub.everyMs, signal, observer: reader, onStored: reader.stored }
   await watchDevices(devices, watch).catch(async (error) => {
     throw await explainBusy(error, hub.http, device!.name)
   })
@@ -80,6 +84,7 @@ class Reader {
   readonly #end = new AbortController()
   readonly #explain: ReturnType<typeof explainer>
   #transactions: BusTransaction[] = []
+  #held: Reading[] = []
 
   constructor(device: WantedDevice, count: number, shows: { isRaw: boolean; isExplained: boolean }) {
     this.#device = device
@@ -112,9 +117,10 @@ class Reader {
         unit,
         quality: QUALITY_NAMES[quality?.[i] ?? 0]!,
       }))
-      this.#take({
+      this.#hold({
         device: name,
         at: isoOf(takenAtUs - ageUs),
+        stored: [],
         values: named.filter(({ value }) => !Number.isNaN(value)),
         ...(this.#shows.isRaw || this.#shows.isExplained ? { raw: hexOf(raw) } : {}),
         ...(this.#shows.isExplained && isLast ? { setup: hexOf(setup), wire: wire.map(hexTransaction), steps } : {}),
@@ -122,9 +128,20 @@ class Reader {
     }
   }
 
-  readonly source = (device: string, { takenAtUs, values, quality }: SourceReading): void => {
+  readonly stored = (device: string, { takenAtUs, values, quality }: StoredReading): void => {
+    const at = isoOf(takenAtUs)
     const named = values.map((value) => ({ ...value, quality: QUALITY_NAMES[quality]! }))
-    this.#take({ device, at: isoOf(takenAtUs), values: named })
+    const held = this.#held.find((reading) => reading.at === at)
+    if (held !== undefined) held.stored.push(...named)
+    else if (this.#device.config.driver.kind === 'source') this.#hold({ device, at, values: named, stored: named })
+  }
+
+  /** What is stored of it is told next, before anything else happens. */
+  #hold(reading: Reading): void {
+    if (this.#held.push(reading) > 1) return
+    setImmediate(() => {
+      for (const held of this.#held.splice(0)) this.#take(held)
+    })
   }
 
   #take(reading: Reading): void {
@@ -135,7 +152,11 @@ class Reader {
   }
 }
 
-function print({ at, values, raw, setup, wire, steps }: Reading, device: WantedDevice, { out }: CommandContext): void {
+function print(
+  { at, values, stored, raw, setup, wire, steps }: Reading,
+  device: WantedDevice,
+  { out }: CommandContext,
+): void {
   const { place, driver } = device.config
   const where = place === undefined ? '' : ` on ${placeOf(place.bus.settings)}`
   out.write(`${bold(device.name, out)} (${driver.manifest.name}${where})  ${dim(at, out)}\n`)
@@ -150,6 +171,17 @@ function print({ at, values, raw, setup, wire, steps }: Reading, device: WantedD
       table([{ title: '' }, { title: 'STEP' }, { title: 'VALUE', align: 'right' }, { title: 'FROM' }], rows, out),
     )
   }
+  const plain = isDeepStrictEqual(
+    new Map(values.map((value) => [value.channel, value])),
+    new Map(stored.map((value) => [value.channel, value])),
+  )
+  out.write(valueTable(values, out))
+  if (plain) return
+  out.write('  as the hub stores it:\n')
+  out.write(stored.length === 0 ? '  nothing, its channels hold it back\n' : valueTable(stored, out))
+}
+
+function valueTable(values: readonly ReadValue[], out: Output): string {
   const rows = values.map(({ channel, value, unit, quality }) => ['', channel, shown(value), unit, quality])
   const columns = [
     { title: '' },
@@ -158,7 +190,7 @@ function print({ at, values, raw, setup, wire, steps }: Reading, device: WantedD
     { title: 'UNIT' },
     { title: 'QUALITY' },
   ]
-  out.write(table(columns, rows, out))
+  return table(columns, rows, out)
 }
 
 /** Seven digits: no sensor has more. */

@@ -2,14 +2,15 @@
 import { QUALITY, type Quality } from '#core/model/quality'
 import { systemClock } from '#core/time/clock'
 import { BusRegistry } from '../../hub/buses/bus-registry.js'
+import { createDeviceChannels } from '../../hub/channels/device-channels.js'
 import { createDriver } from '../../hub/devices/device-factory.js'
 import { type HubObserver, Observation } from '../../hub/devices/observation.js'
 import { ReadingFigures } from '../../hub/devices/reading-figures.js'
 import type { Driver, SampleSink } from '../../hub/drivers/driver.js'
 import type { WantedDevice } from './wanted-device.js'
 
-/** Values of one instant, as the driver gave them. */
-export interface SourceReading {
+/** Values of one instant and one quality, as they go into the store. */
+export interface StoredReading {
   readonly takenAtUs: number
   readonly values: readonly { readonly channel: string; readonly unit: string; readonly value: number }[]
   readonly quality: Quality
@@ -21,8 +22,8 @@ export interface WatchOptions {
   /** Ends it. */
   readonly signal: AbortSignal
   readonly observer: HubObserver
-  /** Hears readings of drivers without a bus of the hub; of others the observer hears. */
-  readonly onSource?: (device: string, reading: SourceReading) => void
+  /** Hears what the hub would store, behind the device's channel settings. */
+  readonly onStored?: (device: string, reading: StoredReading) => void
 }
 
 /**
@@ -55,7 +56,8 @@ export async function watchDevices(devices: readonly WantedDevice[], options: Wa
 
 function driverOf({ name, config }: WantedDevice, buses: BusRegistry, options: WatchOptions): Driver {
   const everyMs = config.device.every ?? options.everyMs
-  const sink = new WatchedSink((reading) => options.onSource?.(name, reading))
+  const watched = new WatchedSink((reading) => options.onStored?.(name, reading))
+  const sink = createDeviceChannels(name, config, watched, systemClock) ?? watched
   const figures = config.driver.kind === 'source' ? undefined : new ReadingFigures({ device: name })
   const context = { device: name, sink, clock: systemClock, everyMs }
   return createDriver(config, context, figures, { buses, everyMs: options.everyMs })
@@ -63,9 +65,9 @@ function driverOf({ name, config }: WantedDevice, buses: BusRegistry, options: W
 
 class WatchedSink implements SampleSink {
   readonly #channels: { channel: string; unit: string }[] = []
-  readonly #onReading: (reading: SourceReading) => void
+  readonly #onReading: (reading: StoredReading) => void
 
-  constructor(onReading: (reading: SourceReading) => void) {
+  constructor(onReading: (reading: StoredReading) => void) {
     this.#onReading = onReading
   }
 

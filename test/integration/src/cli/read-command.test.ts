@@ -42,6 +42,20 @@ devices:
     assert.equal(wrong.err, 'There is no device cpo. Did you mean cpu?\n')
   })
 
+  it('shows what the hub stores when the channels of the device change it', async () => {
+    const config = await configOf(`
+devices:
+  cpu:
+    driver: hwmon
+    bus: { type: file, root: ${directory} }
+    inputs: [temp1]
+    channels: { temp1: { unit: K, range: [0, 320] } }
+`)
+    const { out, err } = await hub('read', 'cpu', '--config', config)
+    assert.equal(err, '')
+    assert.match(out, /temp1 +48\.312 {2}Cel {3}good\n {2}as the hub stores it:\n.*\n +temp1 +321\.462 {2}K +range\n$/)
+  })
+
   it('reads registers of a Modbus device that the command line describes', async () => {
     const options = optionsOf(modbusTcp, { unit_id: 3, registers: { voltage: { holding: 0, scale: 0.1, unit: 'V' } } })
     const meter = modbusTcp.emulate(options, 'tcp') as VirtualLineDevice
