@@ -16,7 +16,6 @@ describe('hub trace', () => {
     timeout: 60_000,
   }, async () => {
     const units = await listenAsUnits()
-    units.dead.add(2)
     const config = join(directory, 'hub.yaml')
     await writeFile(
       config,
@@ -31,7 +30,7 @@ devices:
     const running = runHub(['--config', config, '--data', join(directory, 'data')])
     const port = new URL(await running.ready()).port
     const at = ['--config', config, '--port', port]
-    await running.reaches('one is read', ({ ledger }) => ledger.delivered > 5)
+    await running.reaches('both are read', ({ ledger }) => ledger.delivered > 20)
 
     const device = await hubCommand(['trace', 'one', '-n', '3', ...at])
     assert.equal(device.status, 0)
@@ -41,6 +40,7 @@ devices:
       assert.match(line, /^\d{4}-\d\d-\d\dT[\d:.]+Z {2}one +\d+\.\d\d ms {2}exchange {4}> 01 {2}< 01 01$/)
     }
 
+    units.dead.add(2)
     const bus = await hubCommand(['trace', 'plc', '--for', '4s', '--json', ...at])
     const lines = bus.out
       .trim()
