@@ -1,21 +1,16 @@
-/** The hub: `node dist/hub.js --help`. */
-import { examineStore } from './host/examine-store.js'
-import { createLogger } from './host/logger.js'
-import { exitCodeOf, reportFatal, runProgram } from './host/program.js'
-import { readHubOptions } from './hub/config/hub-options.js'
-import { HubProgram, rolesOf } from './hub/hub-program.js'
+/** `node dist/hub.js`: reads sensors and stores their samples; or a subcommand. */
+import { HUB_COMMANDS, runSubcommand } from './cli/subcommand.js'
+import { exitCodeOf, reportFatal } from './host/program.js'
 
 try {
-  const [subcommand, ...rest] = process.argv.slice(2)
-  const isDoctor = subcommand === 'doctor'
-  const command = await readHubOptions(isDoctor ? rest : process.argv.slice(2), process.env)
-  if (command.kind === 'print') console.log(command.text)
-  else if (isDoctor) process.exitCode = await examineStore(command.options.store, rolesOf(command.options))
-  else {
-    const { options, problems } = command
-    const log = createLogger({ name: 'hub', ...options.log })
-    for (const { origin, key, reason, fix } of problems) log.warn({ origin, key, fix }, reason)
-    await runProgram(new HubProgram(options, log), log)
+  const argv = process.argv.slice(2)
+  const exitCode = await runSubcommand(HUB_COMMANDS, argv, process.env)
+  if (exitCode === undefined) {
+    // Only now: a subcommand needs neither the threads nor the server.
+    const { runHub } = await import('./hub/run-hub.js')
+    await runHub(argv, process.env)
+  } else {
+    process.exitCode = exitCode
   }
 } catch (error) {
   reportFatal(error)

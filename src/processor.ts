@@ -1,10 +1,10 @@
 /** `node dist/processor.js`: takes stored batches, runs the handlers over them, writes findings; or a subcommand. */
-import { runSubcommand } from './cli/subcommand.js'
+import { PROCESSOR_COMMANDS, runSubcommand } from './cli/subcommand.js'
 import { exitCodeOf, reportFatal } from './host/program.js'
 
 try {
   const argv = process.argv.slice(2)
-  const exitCode = await runSubcommand(argv, process.env)
+  const exitCode = await runSubcommand(PROCESSOR_COMMANDS, argv, process.env)
   if (exitCode === undefined) {
     // Only now: a subcommand needs neither the threads nor the server.
     const { runProcessor } = await import('./processor/run-processor.js')

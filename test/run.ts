@@ -9,11 +9,11 @@ import { spec } from 'node:test/reporters'
 import { requirePrograms } from './support/programs.js'
 
 const FAST = ['unit', 'property', 'conformance-fast']
-const ALL = ['unit', 'property', 'ordering', 'conformance', 'simulation', 'integration', 'system']
+const ALL = ['unit', 'property', 'ordering', 'conformance', 'simulation', 'hardware', 'integration', 'system']
 
 const wanted = process.argv.slice(2)
 const folders = wanted.flatMap((name) => (name === 'check' ? FAST : name === 'all' ? ALL : [name]))
-if (wanted.some((name) => name !== 'check')) requirePrograms(['redis-server', 'socat'])
+if (wanted.some((name) => name !== 'check')) requirePrograms(['redis-server', 'socat', 'gcc'])
 
 const files = folders.flatMap((folder) => testFiles(join(import.meta.dirname, folder)))
 if (files.length === 0) throw new Error(`No test files under ${folders.join(', ')}: build first with "npm run build".`)

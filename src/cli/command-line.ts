@@ -5,6 +5,8 @@ import { didYouMean } from '#core/options/did-you-mean'
 /** A subcommand's own flag. */
 export interface CommandFlag {
   name: string
+  /** One letter. */
+  short?: string
   /** What its value is, for the help; absent: it is a switch. */
   value?: string
   help: string
@@ -29,7 +31,9 @@ export function parseCommandLine(argv: readonly string[], flags: readonly Comman
   }
   for (const name of PROGRAM_FLAGS)
     options[name] = SHORT[name] ? { type: 'string', short: SHORT[name] } : { type: 'string' }
-  for (const { name, value } of flags) options[name] = { type: value === undefined ? 'boolean' : 'string' }
+  for (const { name, short, value } of flags) {
+    options[name] = { type: value === undefined ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) }
+  }
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, strict: true, allowPositionals: true })
     const programArgs = PROGRAM_FLAGS.flatMap((name) => {
@@ -47,6 +51,9 @@ export function parseCommandLine(argv: readonly string[], flags: readonly Comman
 
 export function flagLines(flags: readonly CommandFlag[]): string {
   return flags
-    .map(({ name, value, help }) => `  ${`--${name}${value === undefined ? '' : ` ${value}`}`.padEnd(24)} ${help}\n`)
+    .map(({ name, short, value, help }) => {
+      const written = `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`
+      return `  ${written.padEnd(24)} ${help}\n`
+    })
     .join('')
 }

@@ -21,6 +21,8 @@ export interface ProgramSpec {
   /** `hub` or `processor`. */
   name: string
   summary: string
+  /** Each with what it does, for the help text. */
+  subcommands: readonly (readonly [line: string, help: string])[]
   flags: readonly Flag[]
   env: readonly Override[]
   iniAliases: IniAliases
@@ -110,13 +112,15 @@ function readFile(file: string, { iniAliases, iniSections }: ProgramSpec): Confi
     : readYaml(text, file)
 }
 
-function helpText({ name, summary, flags, env }: ProgramSpec): string {
+function helpText({ name, summary, subcommands, flags, env }: ProgramSpec): string {
   const line = (left: string, right: string) => `  ${left.padEnd(30)} ${right}`
   return [
     `node dist/${name}.js [options]`,
-    `node dist/${name}.js doctor [options]   examine the store, print what it finds, and end`,
     '',
     summary,
+    '',
+    `Subcommands, each with --help: node dist/${name}.js ...`,
+    ...subcommands.map(([written, help]) => line(written, help)),
     '',
     line('-c, --config FILE', 'options from a YAML or INI file'),
     ...flags.map(({ name, short, value, help }) => line(`${short ? `-${short}, ` : ''}--${name} ${value}`, help)),

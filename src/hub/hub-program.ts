@@ -7,7 +7,6 @@ import { type PressureLevel, SlowFall } from '#core/policy/pressure'
 import { SPILL_STATES } from '#core/policy/spill-valve'
 import type { ListPublish, StreamPublish } from '#core/protocol/drain-messages'
 import { systemClock } from '#core/time/clock'
-import type { Role } from '#core/transport/redis/doctor/rights'
 import { createHttpServer, type HttpServerOptions, listen } from '../host/http-server.js'
 import type { Logger } from '../host/logger.js'
 import type { Program } from '../host/program.js'
@@ -15,7 +14,9 @@ import { RateLimitedLog } from '../host/rate-limited-log.js'
 import { StoreDoctor } from '../host/store-doctor.js'
 import { streamLocator } from '../host/stream-locator.js'
 import { addGatewayRoutes } from './api/gateway-routes.js'
+import { addRecorderRoute } from './api/recorder-route.js'
 import { addTelemetryRoute } from './api/telemetry-route.js'
+import { Traces } from './api/trace-route.js'
 import { BusRegistry } from './buses/bus-registry.js'
 import type { ChannelSink } from './channels/channel-sink.js'
 import type { HubOptions } from './config/hub-options.js'
@@ -33,7 +34,9 @@ import { SeriesRegistry } from './intake/series-registry.js'
 import { SheddingLadder } from './intake/shedding-ladder.js'
 import { LedgerWatch } from './ledger-watch.js'
 import { PressureWatch } from './pressure-watch.js'
+import { FlightRecorder } from './recorder/flight-recorder.js'
 import { gravestBreaker, SpoolWatch } from './spool/spool-watch.js'
+import { rolesOf } from './store-roles.js'
 import { HubClock } from './time/hub-clock.js'
 import { hostSyncProbe } from './time/sync-probe.js'
 
@@ -61,6 +64,7 @@ export class HubProgram implements Program<HubFigures> {
   readonly #intake: Intake
   readonly #pushed: PushedReadings
   readonly #buses = new BusRegistry()
+  readonly #traces: Traces
   /** Of each device's last transition that was logged. */
   readonly #reasons = new Map<string, string>()
   readonly #gateway: Gateway
@@ -172,6 +176,11 @@ export class HubProgram implements Program<HubFigures> {
       ending: this.#ending.signal,
       clock: this.#clock.wallClock,
     })
+    this.#traces = new Traces({ buses: this.#buses, devices: options.devices })
+    this.#traces.addRoute(this.#server)
+    const recorder = options.recorder && new FlightRecorder(options.recorder, options.devices, systemClock)
+    if (recorder !== undefined) this.#buses.observation.add(recorder)
+    addRecorderRoute(this.#server, recorder)
     this.#watch = new LedgerWatch(() => this.#ledger(this.#supervisor.totals()), log)
   }
 
@@ -213,6 +222,7 @@ export class HubProgram implements Program<HubFigures> {
     this.#watch.stop()
     await quiet
     this.#spool?.stop()
+    this.#traces.close()
     await this.#server.close()
     this.#log.info({ ledger: this.figures().ledger }, 'the hub has ended')
   }
@@ -300,11 +310,6 @@ export class HubProgram implements Program<HubFigures> {
     const isTrouble = to === 'Error' || to === 'SafeState'
     this.#log[isTrouble ? 'warn' : 'info']({ device, from, to, event, reason }, `device ${device}: ${to}`)
   }
-}
-
-/** What the hub does with a queue; in list mode it only pushes. */
-export function rolesOf({ publish }: HubOptions): Role[] {
-  return publish.mode === 'list' ? [] : ['producer']
 }
 
 function publishOf({ store, publish }: HubOptions): StreamPublish | ListPublish {

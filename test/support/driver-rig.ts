@@ -42,6 +42,7 @@ export class DriverRig<Shape extends OptionShape, DevicePort extends Port, Calib
   readonly #tools: DriverTools
   readonly port: DevicePort
   #calibration: Calibration | undefined
+  #setup: Uint8Array = new Uint8Array(0)
 
   constructor(
     driver: PolledDriver<Shape, DevicePort, Calibration>,
@@ -58,12 +59,13 @@ export class DriverRig<Shape extends OptionShape, DevicePort extends Port, Calib
   /** @throws what the driver throws */
   async initialise(): Promise<Uint8Array> {
     const bytes = await this.#driver.initialise(this.port, this.#options, this.#tools)
+    this.#setup = bytes
     this.#calibration = this.#driver.calibration(bytes, this.#options, this.#tools.fault)
     return bytes
   }
 
   acquire(): Promise<Uint8Array> {
-    return this.#driver.acquire(this.port, this.#options, this.#tools)
+    return this.#driver.acquire(this.port, this.#options, this.#tools, this.#setup)
   }
 
   /** One acquisition, decoded. @throws what the driver throws, and a fault of `decode` */

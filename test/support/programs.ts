@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 
-/** Debian package of each program that suites start. */
-const PACKAGES = { 'redis-server': 'redis-server', socat: 'socat' } as const
+/** Debian packages of each program that suites start. */
+const PACKAGES = { 'redis-server': ['redis-server'], socat: ['socat'], gcc: ['gcc', 'libc6-dev'] } as const
 
 export type Program = keyof typeof PACKAGES
 
@@ -9,7 +9,7 @@ export type Program = keyof typeof PACKAGES
 export function requirePrograms(programs: readonly Program[]): void {
   const missing = programs.filter((program) => !isOnPath(program))
   if (missing.length === 0) return
-  const packages = missing.map((program) => PACKAGES[program])
+  const packages = missing.flatMap((program) => PACKAGES[program])
   if (process.getuid?.() === 0 && isOnPath('apt-get')) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
     spawnSync('apt-get', ['update', '-qq'], { stdio: 'inherit', env })

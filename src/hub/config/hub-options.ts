@@ -1,5 +1,6 @@
 /** The hub's options: what a file, the environment and flags may say, and what they become. */
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { type ConfigSource, isTree } from '#core/options/config-source'
@@ -20,11 +21,12 @@ import {
 import { driver as sim } from '../drivers/sim/driver.js'
 import { classesPerRing, ONE_FOR_ALL, type RingClasses, spillsAny } from '../intake/ring-classes.js'
 import { SHEDDING_STEPS, type SheddingOptions } from '../intake/shedding-ladder.js'
+import type { FlightRecorderOptions } from '../recorder/flight-recorder.js'
 import { type SpoolSettings, spoolSchema, spoolSettings } from '../spool/spool-settings.js'
 import { type TimeOptions, timeOptions, timeSchema } from '../time/time-options.js'
 import { everyOf } from './bus-cadence.js'
 import { type PlacedDevice, placementProblems } from './bus-conflicts.js'
-import { type Buses, busesSchema, readBuses } from './bus-schemas.js'
+import { type Buses, busesSchema, readBuses, type UnnamedBus } from './bus-schemas.js'
 import { type Drivers, loadDrivers } from './driver-catalogue.js'
 import { type DeviceConfig, devicesSchema, issueOf } from './driver-schemas.js'
 
@@ -74,6 +76,14 @@ const hubFields = {
   backpressure: z
     .strictObject({ amber: stepsSchema, red: stepsSchema, keep_one_in: integer(2, 10_000).default(10) })
     .prefault({}),
+  recorder: z
+    .strictObject({
+      /** Absent: nothing is kept. */
+      keep: durationMs(1000, 86_400_000).optional(),
+      max: byteSize(65_536, 2 ** 32).default(16 * 2 ** 20),
+      dir: text(4096).optional(),
+    })
+    .prefault({}),
   max_series: integer(1, 2 ** 20).default(65_536),
   time: timeSchema,
   http: httpSchema(8080),
@@ -99,6 +109,17 @@ function placedDevices(devices: Readonly<Record<string, DeviceConfig>>, everyMs:
 const HUB_SPEC: ProgramSpec = {
   name: 'hub',
   summary: 'Reads sensors and stores their samples for the processors. Without devices it simulates one.',
+  subcommands: [
+    ['doctor', 'what is wrong with the store'],
+    ['drivers [NAME]', 'the drivers, and what one must be told'],
+    ['modbus guess', 'what registers of an unknown device may mean'],
+    ['read DEVICE', 'reads one device now, and explains its values'],
+    ['record DEVICE... --out FILE', 'the bytes of devices into a file'],
+    ['replay FILE', 'the values of a recording, decoded again'],
+    ['scan [KIND]', 'what is connected, and the lines that make a device of it'],
+    ['trace BUS|DEVICE', 'follows the transactions of the hub that runs'],
+    ['validate', 'whether the configuration is right, and what the hub would do'],
+  ],
   flags: STORE_FLAGS,
   env: [
     ...STORE_ENV,
@@ -127,11 +148,15 @@ export interface HubOptions {
   spool: SpoolSettings | undefined
   overflow: 'refuse-newest' | 'slow-driver'
   backpressure: SheddingOptions
+  /** Absent: it is off. */
+  recorder: FlightRecorderOptions | undefined
   maxSeries: number
   time: TimeOptions
   /** Between readings of a device that does not say. Milliseconds. */
   everyMs: number
   devices: Readonly<Record<string, DeviceConfig>>
+  /** Those that have a name of their own. */
+  buses: Readonly<Record<string, UnnamedBus>>
   http: { host: string; port: number; token?: string | undefined }
   log: z.output<typeof logSchema>
   /** Things worth saying once at the start. */
@@ -144,13 +169,19 @@ const DEFAULT_SLOTS = 2 ** 20
 /**
  * Reads flags, environment and file, and loads the drivers that they name.
  *
+ * @param besides wins over all of them, key by key; what a command was told on its own line
  * @throws TLM_OPTIONS_INVALID
  */
-export async function readHubOptions(argv: readonly string[], env: Readonly<Record<string, string | undefined>>) {
+export async function readHubOptions(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  besides?: ConfigSource,
+) {
   const given = readSources(HUB_SPEC, argv, env)
   if (given.kind === 'print') return given
-  const drivers = await loadDrivers(driverNames(given.sources), given.configFile)
-  const command = checkSources(hubSchema(drivers, readBuses(given.sources)), given.sources)
+  const sources = besides === undefined ? given.sources : [besides, ...given.sources]
+  const drivers = await loadDrivers(driverNames(sources), given.configFile)
+  const command = checkSources(hubSchema(drivers, readBuses(sources)), sources)
   return command.kind === 'print' ? command : { ...command, options: resolve(command.options) }
 }
 
@@ -197,14 +228,21 @@ function resolve(raw: RawOptions): HubOptions {
     spool: hasSpool ? spoolSettings(raw.spool, raw.store.directory) : undefined,
     overflow: raw.overflow,
     backpressure,
+    recorder: recorderOf(raw),
     maxSeries: raw.max_series,
     time: timeOptions(raw.time),
     everyMs: raw.gateway.sampling_interval_ms,
     devices: devicesOf(raw.devices),
+    buses: raw.buses,
     http: raw.http,
     log: raw.log,
     notes,
   }
+}
+
+function recorderOf({ recorder: { keep, max, dir }, store }: RawOptions): FlightRecorderOptions | undefined {
+  if (keep === undefined) return undefined
+  return { keepMs: keep, maxBytes: max, directory: dir ?? join(store.directory, 'recordings') }
 }
 
 /** Slots are a power of two: the next one above what was asked for. */

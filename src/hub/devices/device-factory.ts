@@ -47,9 +47,24 @@ export function createDevice(name: string, config: DeviceConfig, options: Device
   const context = { device: name, sink: channels ?? sink, clock: stampClock, everyMs: every ?? options.everyMs }
   const figures =
     config.driver.kind === 'source' ? undefined : new ReadingFigures({ device: name, ...options.onReading })
-  const plain = figures === undefined ? createSource(config, context) : createRunner(config, context, figures, options)
+  const plain = createDriver(config, context, figures, options)
   const driver = channels === undefined ? plain : new ChannelDriver(plain, channels)
   return new Device({ name, driver, clock, policy: devicePolicy(config.device), onTransition, figures })
+}
+
+/**
+ * What runs a device, without the supervision.
+ *
+ * @param figures absent only for a source
+ * @throws TLM_OPTIONS_INVALID the driver refuses its options, or the device has no bus
+ */
+export function createDriver(
+  config: DeviceConfig,
+  context: DriverContext,
+  figures: ReadingFigures | undefined,
+  options: Pick<DeviceFactoryOptions, 'buses' | 'everyMs'>,
+): Driver {
+  return figures === undefined ? createSource(config, context) : createRunner(config, context, figures, options)
 }
 
 function createSource({ driver, options }: DeviceConfig, context: DriverContext): Driver {
@@ -61,7 +76,7 @@ function createRunner(
   { driver, device, options, place }: DeviceConfig,
   { device: name, sink, clock }: DriverContext,
   figures: ReadingFigures,
-  { buses, everyMs: gatewayMs }: DeviceFactoryOptions,
+  { buses, everyMs: gatewayMs }: Pick<DeviceFactoryOptions, 'buses' | 'everyMs'>,
 ): Driver {
   if (driver.kind === 'source' || place === undefined) {
     throw new TelemetryError('TLM_OPTIONS_INVALID', `Device ${name} (${driver.manifest.name}) needs a bus.`)

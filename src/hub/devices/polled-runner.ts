@@ -166,7 +166,7 @@ export class PolledRunner implements Driver {
     let raw: Uint8Array = NO_BYTES
     let decoded: Decoded
     try {
-      raw = await driver.acquire(this.#port, options, this.#tools(signal))
+      raw = await driver.acquire(this.#port, options, this.#tools(signal), this.#setup)
     } catch (error) {
       return signal.aborted ? undefined : this.#failed(error, startedMs, raw)
     }

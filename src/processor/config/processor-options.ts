@@ -69,6 +69,11 @@ const PROCESSOR_SPEC: ProgramSpec & { schema: typeof processorSchema } = {
   name: 'processor',
   summary: 'Takes stored batches, runs the telemetry.* handlers over them and writes findings.',
   schema: processorSchema,
+  subcommands: [
+    ['dead-letters', 'what nobody could process: show, replay, purge'],
+    ['doctor', 'what is wrong with the store'],
+    ['explain ID', 'where one batch is'],
+  ],
   flags: STORE_FLAGS,
   env: [
     ...STORE_ENV,

@@ -1,6 +1,6 @@
 import { polledDriver } from '../contract/polled-driver.js'
 import type { I2cPort } from '../contract/ports.js'
-import { READ_WORD_BYTES, WRITE_WORD_BYTES } from '../registers/word-registers.js'
+import { READ_WORD_BYTES, readWord, WRITE_WORD_BYTES } from '../registers/word-registers.js'
 import { acquire, initialise } from './acquire.js'
 import { type Ads1115Options, ads1115Shape, longestConversionMs } from './ads1115-config.js'
 import { channelsOf, decode } from './decode.js'
@@ -22,7 +22,7 @@ export const driver = polledDriver({
     buses: ['i2c'],
     addresses: [0x48, 0x49, 0x4a, 0x4b],
     maxClockHz: 400_000,
-    probe: { rule: 'register 2 keeps the sixteen bits that are written', isCertain: false },
+    probe: { rule: 'registers 2 and 3 read 0x8000 and 0x7FFF after a reset', isCertain: false },
   },
   options: ads1115Shape,
   channels: channelsOf,
@@ -31,6 +31,11 @@ export const driver = polledDriver({
     conversionMs: conversionsMs(options),
   }),
   shortestEveryMs: conversionsMs,
+  async probe(port: I2cPort) {
+    const limits = [await readWord(port, 2), await readWord(port, 3)]
+    if (limits[0] !== 0x8000 || limits[1] !== 0x7fff) return undefined
+    return { isCertain: false, seen: 'registers 2 and 3 read 0x8000 and 0x7FFF' }
+  },
   initialise: (port: I2cPort, _options, tools) => initialise(port, tools),
   acquire: (port: I2cPort, options, tools) => acquire(port, options, tools),
   calibration: () => undefined,

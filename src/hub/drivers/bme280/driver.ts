@@ -6,7 +6,7 @@ import { STANDBY_MS } from './bme280-registers.js'
 import { burstOf } from './burst.js'
 import { readCalibration } from './calibration.js'
 import { channels, decode } from './decode.js'
-import type { Bme280Port } from './register-access.js'
+import { type Bme280Port, readRegisters } from './register-access.js'
 import { virtualBme280 } from './virtual-bme280.js'
 
 /** Address, register, value. */
@@ -40,6 +40,11 @@ export const driver = polledDriver({
   channels,
   cost,
   shortestEveryMs,
+  async probe(port: Bme280Port) {
+    const [id] = await readRegisters(port, 0xd0, 1)
+    if (id !== 0x60 && id !== 0x58) return undefined
+    return { isCertain: true, seen: `register 0xD0 reads 0x${id.toString(16)}, a ${id === 0x60 ? 'BME280' : 'BMP280'}` }
+  },
   initialise: (port: Bme280Port, options, tools) => initialise(port, options, tools),
   acquire: (port: Bme280Port, options, tools) => acquire(port, options, tools),
   calibration: (bytes, options, fault) => readCalibration(bytes, options.chip, fault),

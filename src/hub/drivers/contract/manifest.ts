@@ -36,6 +36,14 @@ export interface Probe {
   readonly isCertain: boolean
 }
 
+/** What a probe saw of its chip. */
+export interface ProbeFind {
+  /** `false`: others answer like that, too. */
+  readonly isCertain: boolean
+  /** What was seen, e.g. `register 0xD0 reads 0x60`. */
+  readonly seen: string
+}
+
 /** What a driver says of itself; shown by `hub drivers`. */
 export interface DriverManifest {
   /** The word after `driver:`, and the name of its folder. */

@@ -1,6 +1,6 @@
 import type { Decoded, Note } from './decoded.js'
 import type { FaultKind } from './fault.js'
-import type { BusKind, Channel, DriverManifest } from './manifest.js'
+import type { BusKind, Channel, DriverManifest, ProbeFind } from './manifest.js'
 import type { OptionFields, OptionShape, OptionsOf } from './option-fields.js'
 import type { Port } from './ports.js'
 import type { VirtualDevice } from './virtual-device.js'
@@ -47,8 +47,20 @@ export interface PolledDriver<Shape extends OptionShape, DevicePort extends Port
    * @throws `identity`, `setup`, and what the port throws
    */
   initialise(port: DevicePort, options: OptionsOf<Shape>, tools: DriverTools): Promise<Uint8Array>
-  /** Gets the bytes of one acquisition; empty: the chip has nothing new. */
-  acquire(port: DevicePort, options: OptionsOf<Shape>, tools: DriverTools): Promise<Uint8Array>
+  /**
+   * Gets the bytes of one acquisition; empty: the chip has nothing new.
+   *
+   * @param setup what `initialise` gave last
+   */
+  acquire(port: DevicePort, options: OptionsOf<Shape>, tools: DriverTools, setup: Uint8Array): Promise<Uint8Array>
+  /**
+   * Looks whether its chip could be there, for `hub scan`, which asks at addresses where anything may be: only reads, and
+   * writes no more than a read needs (a register's number, a command that gives an identity).
+   *
+   * @returns `undefined`: it is not there
+   * @throws what the port throws; then it is not there either
+   */
+  probe?(port: DevicePort, tools: DriverTools): Promise<ProbeFind | undefined>
   /** Pure. What `decode` needs of the calibration bytes; throws `setup` (through `fault`) when they cannot be. */
   calibration(
     bytes: Uint8Array,

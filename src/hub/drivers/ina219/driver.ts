@@ -1,8 +1,9 @@
 import { type AcquisitionCost, polledDriver } from '../contract/polled-driver.js'
 import type { I2cPort } from '../contract/ports.js'
-import { READ_WORD_BYTES, WRITE_WORD_BYTES } from '../registers/word-registers.js'
+import { READ_WORD_BYTES, readWord, WRITE_WORD_BYTES } from '../registers/word-registers.js'
 import { acquire, initialise } from './acquire.js'
 import { channelsOf, decode } from './decode.js'
+import { REGISTER, RESET_CONFIG } from './ina219-registers.js'
 import { type Ina219Options, ina219Shape, longestConversionMs, READ_ORDER, settingsOf } from './ina219-settings.js'
 import { VirtualIna219 } from './virtual-ina219.js'
 
@@ -29,6 +30,10 @@ export const driver = polledDriver({
   channels: channelsOf,
   cost,
   shortestEveryMs: (options) => Math.ceil(longestConversionMs(options)),
+  async probe(port: I2cPort) {
+    const isReset = (await readWord(port, REGISTER.config)) === RESET_CONFIG
+    return isReset ? { isCertain: false, seen: 'register 0 reads 0x399F' } : undefined
+  },
   initialise: (port: I2cPort, options, tools) => initialise(port, options, tools),
   acquire: (port: I2cPort, options, tools) => acquire(port, options, tools),
   calibration: (_bytes, options, fault) => settingsOf(options, fault),

@@ -123,8 +123,8 @@ function channelOf({ channel, quantity, unit, type, scale, offset }: Register): 
   }
 }
 
-/** One request and its answer, checked: the answer's frame, or the fault thrown. */
-async function ask(
+/** One request and its answer, checked. @returns the answer's frame @throws TLM_READ_FAILED */
+export async function ask(
   framing: Framing,
   port: LinePort,
   unitId: number,

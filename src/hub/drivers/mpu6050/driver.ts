@@ -33,6 +33,10 @@ export const driver = polledDriver({
   channels: channelsOf,
   cost,
   shortestEveryMs: periodMs,
+  async probe(port: I2cPort) {
+    const [id] = await port.writeRead(Uint8Array.of(0x75), 1)
+    return id === 0x68 ? { isCertain: true, seen: 'register 0x75 reads 0x68' } : undefined
+  },
   initialise: (port: I2cPort, options, tools) => initialise(port, options, tools),
   acquire: (port: I2cPort, options, tools) => acquire(port, options, tools),
   calibration: (bytes, _options, fault) => chipOf(bytes, fault),

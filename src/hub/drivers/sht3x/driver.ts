@@ -1,8 +1,9 @@
 import { type AcquisitionCost, polledDriver } from '../contract/polled-driver.js'
 import type { I2cPort } from '../contract/ports.js'
+import { CHECKED_WORD_BYTES, wordsOf } from '../sensirion/checked-words.js'
 import { CLIMATE_BYTES, climateChannels, decodeClimate, type HumidityScale } from '../sensirion/climate.js'
 import { acquire, initialise } from './acquire.js'
-import { type Sht3xOptions, sht3xShape, singleMeasurement } from './sht3x-commands.js'
+import { COMMAND, type Sht3xOptions, sht3xShape, singleMeasurement } from './sht3x-commands.js'
 import { VirtualSht3x } from './virtual-sht3x.js'
 
 /** Datasheet section 4.13. */
@@ -35,6 +36,11 @@ export const driver = polledDriver({
   cost,
   shortestEveryMs: (options) =>
     options.mode === 'single' ? Math.ceil(singleMeasurement(options).ms) : 1000 / Number(options.rateHz),
+  async probe(port: I2cPort) {
+    await port.write(Uint8Array.of(COMMAND.readStatus >> 8, COMMAND.readStatus & 0xff))
+    const status = wordsOf(await port.read(CHECKED_WORD_BYTES), 1)
+    return 'fault' in status ? undefined : { isCertain: false, seen: 'gives a status whose checksum fits' }
+  },
   initialise: (port: I2cPort, options, tools) => initialise(port, options, tools),
   acquire: (port: I2cPort, options, tools) => acquire(port, options, tools),
   calibration: () => undefined,

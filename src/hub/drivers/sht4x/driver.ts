@@ -50,6 +50,12 @@ export const driver = polledDriver({
     conversionMs: Math.ceil(MEASUREMENT[repeatability].ms),
   }),
   shortestEveryMs: ({ repeatability }) => Math.ceil(MEASUREMENT[repeatability].ms),
+  async probe(port: I2cPort, tools) {
+    await port.write(Uint8Array.of(COMMAND.readSerial))
+    await tools.pause(1)
+    const serial = wordsOf(await port.read(CLIMATE_BYTES), 2)
+    return 'fault' in serial ? undefined : { isCertain: false, seen: 'gives a serial number whose checksums fit' }
+  },
   initialise: (port: I2cPort, _options, tools) => initialise(port, tools),
   acquire: (port: I2cPort, options, tools) => acquire(port, options, tools),
   calibration: () => undefined,
