@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { VirtualLineDevice } from '#src/hub/drivers/contract/virtual-device'
 import { driver as modbusTcp } from '#src/hub/drivers/modbus-tcp/driver'
-import { optionsOf } from '#test/support/driver-options'
+import { optionsOf } from '#test/support/driver-rig'
 import { hubCommand } from '#test/support/hub-command'
 import { lineOverTcp } from '#test/support/line-over-tcp'
 
