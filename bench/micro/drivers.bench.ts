@@ -37,11 +37,12 @@ async function polled(name: string, driver: AnyPolledDriver): Promise<Decoding> 
   const options = optionsOf(driver, exampleOptions(name)[0])
   const port = portOnto(driver.emulate(options, driver.manifest.buses[0]))
   const tools = { pause: (ms: number) => sleep(Math.ceil(ms) + 1), fault: readFault }
-  const calibration = driver.calibration(await driver.initialise(port, options, tools), options, readFault)
+  const setup = await driver.initialise(port, options, tools)
+  const calibration = driver.calibration(setup, options, readFault)
   let raw = new Uint8Array(0)
   while (raw.length === 0) {
     await sleep(Math.min(4 * driver.shortestEveryMs(options), 200))
-    raw = Uint8Array.from(await driver.acquire(port, options, tools))
+    raw = Uint8Array.from(await driver.acquire(port, options, tools, setup))
   }
   const decode = () => driver.decode(raw, calibration, options)
   return { decode, readings: checked(name, decode()), bytes: raw.length }

@@ -41,6 +41,7 @@ export class DriverRig<Shape extends OptionShape, DevicePort extends Port, Calib
   readonly #options: OptionsOf<Shape>
   readonly #tools: DriverTools
   readonly port: DevicePort
+  #setup: Uint8Array = new Uint8Array(0)
   #calibration: Calibration | undefined
 
   constructor(
@@ -57,13 +58,13 @@ export class DriverRig<Shape extends OptionShape, DevicePort extends Port, Calib
 
   /** @throws what the driver throws */
   async initialise(): Promise<Uint8Array> {
-    const bytes = await this.#driver.initialise(this.port, this.#options, this.#tools)
-    this.#calibration = this.#driver.calibration(bytes, this.#options, this.#tools.fault)
-    return bytes
+    this.#setup = await this.#driver.initialise(this.port, this.#options, this.#tools)
+    this.#calibration = this.#driver.calibration(this.#setup, this.#options, this.#tools.fault)
+    return this.#setup
   }
 
   acquire(): Promise<Uint8Array> {
-    return this.#driver.acquire(this.port, this.#options, this.#tools)
+    return this.#driver.acquire(this.port, this.#options, this.#tools, this.#setup)
   }
 
   /** One acquisition, decoded. @throws what the driver throws, and a fault of `decode` */

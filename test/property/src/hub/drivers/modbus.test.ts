@@ -85,7 +85,7 @@ test('a virtual slave answers every plan of both framings with what was set', as
         const device = driver.emulate(options, 'tcp') as VirtualLineDevice
         device.set('n', value)
         device.set('flag', 1)
-        const got = await driver.acquire(linePort(device), options, instantTools())
+        const got = await driver.acquire(linePort(device), options, instantTools(), new Uint8Array(0))
         const decoded = driver.decode(got, driver.calibration(new Uint8Array(0), options, readFault), options)
         assert.ok(!isFault(decoded))
         assert.deepEqual(Array.from(decoded[0].values), [1, value, 0])

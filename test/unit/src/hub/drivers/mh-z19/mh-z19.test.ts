@@ -66,7 +66,8 @@ test('values of the first three minutes are marked as warming, of as long as the
 })
 
 test('each kind of bad answer is named', async () => {
-  const read = (answer: Uint8Array) => driver.acquire(lineWith(answer), optionsOf(driver), instantTools())
+  const read = (answer: Uint8Array) =>
+    driver.acquire(lineWith(answer), optionsOf(driver), instantTools(), new Uint8Array(0))
   await assert.rejects(read(bytes('ff 86 02 60 47 00 00 00 d2')), faultLike('crc', /checksum/))
   await assert.rejects(read(bytes('00'.repeat(40))), faultLike('decode', /9600/))
   await assert.rejects(read(bytes('ff 86 02')), faultLike('short', /3 bytes/))
@@ -81,7 +82,12 @@ test('each kind of bad answer is named', async () => {
 test('noise and the answer to another command before the answer do no harm', async () => {
   const answer = 'ff 86 02 60 47 00 00 00 d1'
   for (const before of ['00', 'ff', 'ffff', '86', 'ff 79 01 00 00 00 00 00 86']) {
-    const raw = await driver.acquire(lineWith(bytes(before + answer)), optionsOf(driver), instantTools())
+    const raw = await driver.acquire(
+      lineWith(bytes(before + answer)),
+      optionsOf(driver),
+      instantTools(),
+      new Uint8Array(0),
+    )
     assert.deepEqual(Uint8Array.from(raw.subarray(0, 9)), bytes(answer), before)
   }
 })
@@ -90,9 +96,17 @@ test('a virtual sensor answers what is set, within its range', async () => {
   const options = optionsOf(driver, { range_ppm: 2000, warm_up: 0 })
   const device = new VirtualMhZ19()
   const port = linePort(device)
-  const calibration = driver.calibration(await driver.initialise(port, options, instantTools()), options, readFault)
+  const calibration = driver.calibration(
+    await driver.initialise(port, options, instantTools()),
+    options,
+    readFault,
+  )
   const read = async () => {
-    const decoded = driver.decode(await driver.acquire(port, options, instantTools()), calibration, options)
+    const decoded = driver.decode(
+      await driver.acquire(port, options, instantTools(), new Uint8Array(0)),
+      calibration,
+      options,
+    )
     assert.ok(!isFault(decoded))
     return decoded[0]
   }
@@ -105,7 +119,8 @@ test('a virtual sensor answers what is set, within its range', async () => {
 
 test('baseline correction is touched only when the file says so', async () => {
   const device = new VirtualMhZ19()
-  const start = (raw: object) => driver.initialise(linePort(device), optionsOf(driver, raw), instantTools())
+  const start = (raw: object) =>
+    driver.initialise(linePort(device), optionsOf(driver, raw), instantTools())
   await start({})
   assert.equal(device.correctsItself, true)
   await start({ auto_baseline: false })

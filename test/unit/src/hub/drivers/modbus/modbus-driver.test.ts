@@ -53,7 +53,7 @@ describe('a Modbus RTU device', () => {
     assert.deepEqual(RTU_FRAMING.wrap(1, bytes('03 0000 000a')), bytes('01 03 0000 000a c5 cd'))
     const port = lineWith(withCrc(`01 03 14 ${'0001'.repeat(10)}`))
     const registers = Object.fromEntries(Array.from({ length: 10 }, (_, at) => [`r${at}`, { holding: at }]))
-    await rtu.acquire(port, optionsOf(rtu, { registers }), instantTools())
+    await rtu.acquire(port, optionsOf(rtu, { registers }), instantTools(), new Uint8Array(0))
     assert.deepEqual(port.sent, ['01030000000ac5cd'])
   })
 
@@ -61,7 +61,7 @@ describe('a Modbus RTU device', () => {
     const coils = Object.fromEntries(Array.from({ length: 19 }, (_, at) => [`c${at + 20}`, { document: at + 20 }]))
     const options = optionsOf(rtu, { unit_id: 17, registers: { level: { document: 30009 }, ...coils } })
     const port = lineWith(withCrc('11 01 03 cd6b05'), withCrc('11 04 02 000a'))
-    const raw = await rtu.acquire(port, options, instantTools())
+    const raw = await rtu.acquire(port, options, instantTools(), new Uint8Array(0))
     assert.deepEqual(
       port.sent.map((frame) => frame.slice(0, 12)),
       ['110100130013', '110400080001'],
@@ -84,7 +84,7 @@ describe('a Modbus RTU device', () => {
       device.set('alarm', 1)
       const port = linePort(device, name === 'tcp' ? 'tcp' : 'serial')
       const calibrationBytes = await driver.initialise(port, options, instantTools())
-      const raw = await driver.acquire(port, options, instantTools())
+      const raw = await driver.acquire(port, options, instantTools(), new Uint8Array(0))
       const calibration = driver.calibration(calibrationBytes, options, readFault)
       const decoded = driver.decode(raw, calibration, options) as readonly { values: ArrayLike<number> }[]
       assert.deepEqual(
@@ -99,23 +99,28 @@ describe('a Modbus RTU device', () => {
       const wants = optionsOf(driver, { registers: { a: { holding: 0 }, b: { holding: 1 } } })
       const port = linePort(driver.emulate(has, 'tcp') as VirtualLineDevice)
       const error = faultLike('exception', /holding registers 0 to 1: exception 2, illegal data address.*correct/)
-      await assert.rejects(driver.acquire(port, wants, instantTools()), error)
+      await assert.rejects(driver.acquire(port, wants, instantTools(), new Uint8Array(0)), error)
     })
   }
 
   it('makes a pause between requests, and none before the first', async () => {
     const options = optionsOf(rtu, { ...METER, pause_between_requests: '5ms' })
     const tools = instantTools()
-    await rtu.acquire(linePort(rtu.emulate(options, 'serial') as VirtualLineDevice), options, tools)
+    await rtu.acquire(linePort(rtu.emulate(options, 'serial') as VirtualLineDevice), options, tools, new Uint8Array(0))
     assert.deepEqual(tools.pausesMs, [5, 5])
   })
 
   it('reads past noise before the answer', async () => {
     const alone = lineWith(bytes('00ff00ff'))
-    await assert.rejects(rtu.acquire(alone, two(), instantTools()), faultLike('short', /4 bytes/))
+    await assert.rejects(rtu.acquire(alone, two(), instantTools(), new Uint8Array(0)), faultLike('short', /4 bytes/))
     const answer = withCrc('01 03 04 0001 ffff')
     for (const noise of ['00', 'ff', '00ff', '01', '0103', '0103ff', '8301']) {
-      const got = await rtu.acquire(lineWith(Uint8Array.of(...bytes(noise), ...answer)), two(), instantTools())
+      const got = await rtu.acquire(
+        lineWith(Uint8Array.of(...bytes(noise), ...answer)),
+        two(),
+        instantTools(),
+        new Uint8Array(0),
+      )
       assert.deepEqual(Buffer.from(got), Buffer.from(answer), noise)
     }
   })
@@ -123,20 +128,38 @@ describe('a Modbus RTU device', () => {
   it('passes over the answer of another unit and a late one of its own', async () => {
     const answer = withCrc('01 03 04 0001 ffff')
     const others = Uint8Array.of(...withCrc('02 03 02 0007'), ...withCrc('01 03 02 0007'), ...answer)
-    assert.deepEqual(Buffer.from(await rtu.acquire(lineWith(others), two(), instantTools())), Buffer.from(answer))
+    assert.deepEqual(
+      Buffer.from(await rtu.acquire(lineWith(others), two(), instantTools(), new Uint8Array(0))),
+      Buffer.from(answer),
+    )
     const stranger = lineWith(withCrc('02 03 04 0001 0002'))
-    await assert.rejects(rtu.acquire(stranger, two(), instantTools()), faultLike('wrong_source', /unit 2 answered/))
+    await assert.rejects(
+      rtu.acquire(stranger, two(), instantTools(), new Uint8Array(0)),
+      faultLike('wrong_source', /unit 2 answered/),
+    )
     const late = lineWith(withCrc('01 03 02 0007'))
-    await assert.rejects(rtu.acquire(late, two(), instantTools()), faultLike('wrong_source', /earlier request/))
+    await assert.rejects(
+      rtu.acquire(late, two(), instantTools(), new Uint8Array(0)),
+      faultLike('wrong_source', /earlier request/),
+    )
   })
 
   it('names a damaged answer, a cut one and none at all', async () => {
     const damaged = withCrc('01 03 04 0001 ffff')
     damaged[4] ^= 1
-    await assert.rejects(rtu.acquire(lineWith(damaged), two(), instantTools()), faultLike('crc', /CRC does not fit/))
+    await assert.rejects(
+      rtu.acquire(lineWith(damaged), two(), instantTools(), new Uint8Array(0)),
+      faultLike('crc', /CRC does not fit/),
+    )
     const cut = withCrc('01 03 04 0001 ffff').subarray(0, 8)
-    await assert.rejects(rtu.acquire(lineWith(cut), two(), instantTools()), faultLike('short', /8 bytes/))
-    await assert.rejects(rtu.acquire(lineWith(), two(), instantTools()), faultLike('timeout', /0 bytes/))
+    await assert.rejects(
+      rtu.acquire(lineWith(cut), two(), instantTools(), new Uint8Array(0)),
+      faultLike('short', /8 bytes/),
+    )
+    await assert.rejects(
+      rtu.acquire(lineWith(), two(), instantTools(), new Uint8Array(0)),
+      faultLike('timeout', /0 bytes/),
+    )
   })
 
   it('explains each refusal', async () => {
@@ -148,7 +171,7 @@ describe('a Modbus RTU device', () => {
       [99, /does not name/],
     ] as const) {
       const port = lineWith(withCrc(`01 83 ${code.toString(16).padStart(2, '0')}`))
-      await assert.rejects(rtu.acquire(port, two(), instantTools()), faultLike('exception', text))
+      await assert.rejects(rtu.acquire(port, two(), instantTools(), new Uint8Array(0)), faultLike('exception', text))
     }
   })
 
@@ -181,7 +204,7 @@ describe('a Modbus TCP device', () => {
 
   it('sends the header of the standard', async () => {
     const port = lineWith((request) => reply(request, '002a'))
-    const raw = await tcp.acquire(port, one(), instantTools())
+    const raw = await tcp.acquire(port, one(), instantTools(), new Uint8Array(0))
     assert.match(port.sent[0], /^.{4}0000000609030000 ?0001$/)
     const [{ values }] = tcp.decode(raw, tcp.calibration(new Uint8Array(0), one(), readFault), one()) as never as [
       { values: number[] },
@@ -192,17 +215,23 @@ describe('a Modbus TCP device', () => {
   it('passes over answers to earlier requests, and says so when no other comes', async () => {
     const late = (request: Uint8Array) => reply(request, '0007', 3)
     const port = lineWith((request) => Uint8Array.of(...late(request), ...late(request), ...reply(request, '002a')))
-    assert.equal((await tcp.acquire(port, one(), instantTools())).at(-1), 42)
+    assert.equal((await tcp.acquire(port, one(), instantTools(), new Uint8Array(0))).at(-1), 42)
     await assert.rejects(
-      tcp.acquire(lineWith(late), one(), instantTools()),
+      tcp.acquire(lineWith(late), one(), instantTools(), new Uint8Array(0)),
       faultLike('wrong_source', /earlier requests/),
     )
   })
 
   it('refuses the answer of another unit, and what is no Modbus TCP', async () => {
     const other = lineWith((request) => Uint8Array.of(...reply(request, '0001').subarray(0, 6), 8, 3, 2, 0, 1))
-    await assert.rejects(tcp.acquire(other, one(), instantTools()), faultLike('wrong_source', /unit 8 answered/))
+    await assert.rejects(
+      tcp.acquire(other, one(), instantTools(), new Uint8Array(0)),
+      faultLike('wrong_source', /unit 8 answered/),
+    )
     const http = lineWith(Buffer.from('HTTP/1.1 400 Bad Request'))
-    await assert.rejects(tcp.acquire(http, one(), instantTools()), faultLike('decode', /no Modbus TCP/))
+    await assert.rejects(
+      tcp.acquire(http, one(), instantTools(), new Uint8Array(0)),
+      faultLike('decode', /no Modbus TCP/),
+    )
   })
 })
