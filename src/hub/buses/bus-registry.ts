@@ -31,12 +31,13 @@ export class BusRegistry {
 
   /** @param device has a bus without a name for itself */
   busFor(config: BusConfig, device: string): Bus {
-    const name = config.name || device
-    const known = this.#buses.get(name)
+    const name = config.name || `${device}.files`
+    const key = config.name === '' ? `device ${device}` : `bus ${name}`
+    const known = this.#buses.get(key)
     if (known !== undefined) return known
     const { time, observation } = this
     const bus = new Bus({ config: { ...config, name }, time, open: this.#open, observation })
-    this.#buses.set(name, bus)
+    this.#buses.set(key, bus)
     return bus
   }
 

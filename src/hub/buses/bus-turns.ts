@@ -17,6 +17,8 @@ export class BusUser {
   deadlineMs = 0
   /** Time it has had the bus, milliseconds. */
   busyMs = 0
+  /** Being stopped: it gets no turn any more. */
+  isStopped = false
   /** Monotonic; `undefined`: none yet. */
   lastSuccessMs: number | undefined
   #failuresInARow = 0
@@ -93,6 +95,7 @@ export class BusTurns {
   /** Resolves when it is the user's turn: then it has the bus until {@link give}. @throws TLM_READ_FAILED `busy`, `io` */
   take(user: BusUser): Promise<void> {
     if (this.#isStuck) return Promise.reject(this.#stuck())
+    if (user.isStopped) return Promise.reject(this.#cancelled(user))
     if (this.#holder === undefined && this.#waiting.length === 0 && this.#mayGo(user)) {
       this.#holder = user
       return Promise.resolve()
@@ -125,7 +128,8 @@ export class BusTurns {
     const gone = this.#waiting.filter((waiting) => waiting.user === user)
     if (gone.length === 0) return
     this.#waiting = this.#waiting.filter((waiting) => waiting.user !== user)
-    for (const { reject } of gone) reject(readFault('io', `${user.name} no longer waits for ${this.#place}.`))
+    if (this.#waiting.length === 0) this.#cancelWake?.()
+    for (const { reject } of gone) reject(this.#cancelled(user))
   }
 
   #next(): void {
@@ -158,6 +162,10 @@ export class BusTurns {
     if (!user.isFailing || this.#time.monotonicMs() >= this.#failingNotBeforeMs) return true
     for (const other of this.#users) if (other.lastSuccessMs !== undefined && !other.isFailing) return false
     return true
+  }
+
+  #cancelled(user: BusUser) {
+    return readFault('io', `${user.name} is being stopped: it has no turn on ${this.#place} any more.`)
   }
 
   #stuck() {

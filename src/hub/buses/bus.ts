@@ -101,6 +101,7 @@ export class Bus {
 
   /** Takes the bus, opened now unless it is open. @throws TLM_BUS_UNAVAILABLE, TLM_PACKAGE_MISSING */
   async open(user: BusUser): Promise<void> {
+    user.isStopped = false
     this.#open.add(user)
     if (this.#link !== undefined) return
     this.#opening ??= this.#options.open(this.settings, user.timeoutMs).finally(() => {
@@ -123,8 +124,9 @@ export class Bus {
     if (this.#open.size === 0) await this.#drop()
   }
 
-  /** Waits no more for a turn: the device is being stopped. */
+  /** The device is being stopped: it waits for no turn, and gets none until it opens the bus again. */
   cancel(user: BusUser): void {
+    user.isStopped = true
     this.#turns.cancel(user)
   }
 

@@ -1,4 +1,5 @@
-import { open, readdir, realpath, writeFile } from 'node:fs/promises'
+import { constants as fs } from 'node:fs'
+import { open, readdir, realpath } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { isAbsolute, join, normalize, sep } from 'node:path'
 import { messageOf, type TelemetryError } from '#core/errors/telemetry-error'
@@ -53,7 +54,14 @@ class FolderLink implements FileLink {
 
   async write(path: string, text: string): Promise<void> {
     // Not created: a file of the kernel is there, or it is not.
-    await this.#inside(path, (file) => writeFile(file, text, { flag: 'r+' }))
+    await this.#inside(path, async (file) => {
+      const handle = await open(file, fs.O_WRONLY | fs.O_TRUNC)
+      try {
+        await handle.writeFile(text)
+      } finally {
+        await handle.close()
+      }
+    })
   }
 
   async list(path: string): Promise<string[]> {

@@ -1,7 +1,6 @@
-/** Where devices are on their buses: each one by itself, and all of them together. */
+/** Where a device is on its bus. */
 import { basename } from 'node:path'
 import { didYouMean } from '#core/options/did-you-mean'
-import { acquisitionMs, type BusDemand, loadOf } from '../buses/budget.js'
 import { type BusConfig, type BusSettings, placeOf } from '../buses/bus-settings.js'
 import type { AnyPolledDriver, AnyStreamDriver } from '../drivers/contract/driver-module.js'
 import type { Buses, UnnamedBus } from './bus-schemas.js'
@@ -36,23 +35,17 @@ export interface Written {
   readonly keepRaw: boolean
 }
 
-type BusDriver = AnyPolledDriver | AnyStreamDriver
+export type BusDriver = AnyPolledDriver | AnyStreamDriver
 
 /** For answers of devices of each kind; a one-wire thermometer converts for most of a second while its file is read. */
 const TIMEOUT_MS = { i2c: 500, spi: 500, serial: 500, tcp: 1000, file: 5000 } as const
 const DEFAULT_ROOT = '/sys'
 
-/** Devices that are judged together. */
-export interface PlacedDevice {
-  readonly name: string
-  readonly driver: BusDriver
-  readonly options: Record<string, unknown>
-  readonly place: Placement
-  /** As it will be. */
-  readonly everyMs: number
-}
-
-/** One device on its bus; `undefined` after problems, or when its bus is wrong where it is written. */
+/**
+ * One device on its bus; `undefined` after problems, or when its bus is wrong where it is written.
+ *
+ * @throws what the driver throws of its options
+ */
 export function placeDevice(
   driver: BusDriver,
   options: Record<string, unknown>,
@@ -63,6 +56,9 @@ export function placeDevice(
   const refuse = (path: string[], reason: string, fix: string, input: unknown) => {
     problems.push({ path, reason, fix, input })
   }
+  // Whatever a driver cannot make of its options it throws here, and not when the hub runs.
+  driver.channels(options)
+  if (driver.kind === 'polled') driver.cost(options)
   checkEvery(driver, options, written.every, refuse)
   const bus = findBus(driver, written.bus, buses, refuse)
   if (bus === undefined) return { place: undefined, problems }
@@ -95,19 +91,6 @@ export function placeDevice(
   }
   const place = { bus, ...(address === undefined ? {} : { address }), timeoutMs, keepRaw: written.keepRaw, clockHz }
   return { place: problems.length === 0 ? place : undefined, problems }
-}
-
-/** What is wrong with all devices together; paths begin at the top of the file. */
-export function placementProblems(devices: readonly PlacedDevice[], buses: Buses): PlacementProblem[] {
-  const byBus = new Map<string, PlacedDevice[]>()
-  for (const device of devices) {
-    const { name } = device.place.bus
-    if (name !== '') byBus.set(name, [...(byBus.get(name) ?? []), device])
-  }
-  return [
-    ...sameBusTwice(devices, buses),
-    ...[...byBus.values()].flatMap((onBus) => [...conflicts(onBus), ...overload(onBus)]),
-  ]
 }
 
 type Refuse = (path: string[], reason: string, fix: string, input: unknown) => void
@@ -177,115 +160,11 @@ function clockOf({ manifest }: BusDriver, settings: BusSettings): number {
   return Math.min(settings.clockHz, manifest.maxClockHz ?? Number.POSITIVE_INFINITY)
 }
 
-/** The same bus under two names has two arbiters, which know nothing of each other. */
-function sameBusTwice(devices: readonly PlacedDevice[], buses: Buses): PlacementProblem[] {
-  const problems: PlacementProblem[] = []
-  const seen = new Map<string, BusConfig>()
-  const all: [path: string[], bus: BusConfig | undefined][] = [
-    ...[...buses].map(([name, bus]): [string[], BusConfig | undefined] => [['buses', name], bus]),
-    ...devices.map(({ name, place }): [string[], BusConfig] => [['devices', name, 'bus'], place.bus]),
-  ]
-  for (const [path, bus] of all) {
-    if (bus === undefined || bus.settings.kind === 'file' || bus.settings.kind === 'tcp') continue
-    const place = placeOf(bus.settings)
-    const other = seen.get(place)
-    if (other === undefined) seen.set(place, bus)
-    else if (other.name !== bus.name) {
-      const reason = `${place} is bus ${other.name} already`
-      problems.push({ path, reason, fix: `use bus ${other.name} for all its devices`, input: bus.name })
-    } else if (JSON.stringify(other) !== JSON.stringify(bus)) {
-      const reason = `${place} is written with other settings elsewhere`
-      problems.push({ path, reason, fix: 'write it once below buses, and its name here', input: bus.name })
-    }
-  }
-  return problems
-}
-
-/** Devices that cannot share a bus as they are. */
-function conflicts(devices: readonly PlacedDevice[]): PlacementProblem[] {
-  const problems: PlacementProblem[] = []
-  const taken = new Map<string, string>()
-  for (const device of devices) {
-    const { bus, address } = device.place
-    const spot = spotOf(device)
-    const other = spot === undefined ? undefined : taken.get(spot)
-    if (spot !== undefined && other === undefined) taken.set(spot, device.name)
-    if (other !== undefined) {
-      const key = address === undefined ? 'bus' : 'address'
-      const reason = `device ${other} is at ${spot} of ${bus.name} already`
-      problems.push({
-        path: ['devices', device.name, key],
-        reason,
-        fix: 'give each device its own',
-        input: address ?? bus.name,
-      })
-    }
-    const talker = devices.find(
-      (one) => one !== device && (one.driver.kind === 'stream' || device.driver.kind === 'stream'),
-    )
-    if (talker !== undefined && device.driver.kind === 'stream') {
-      const reason = `${device.driver.manifest.name} talks by itself and needs the line alone, ${talker.name} is on it too`
-      problems.push({
-        path: ['devices', device.name, 'bus'],
-        reason,
-        fix: 'give it a line of its own',
-        input: bus.name,
-      })
-    }
-  }
-  return problems
-}
-
-/** What only one device of a bus can have; `undefined` when the hub cannot tell. */
-function spotOf({ place, options }: PlacedDevice): string | undefined {
-  switch (place.bus.settings.kind) {
-    case 'i2c':
-      return `address ${hex(place.address!)}`
-    case 'spi':
-      return 'the chip select'
-    default: {
-      const unit = options.unit ?? options.unitId ?? options.address
-      return unit === undefined ? undefined : `address ${unit}`
-    }
-  }
-}
-
-function overload(devices: readonly PlacedDevice[]): PlacementProblem[] {
-  const { bus } = devices[0].place
-  const demands = devices.flatMap(({ name, driver, options, place, everyMs }): BusDemand[] => {
-    if (driver.kind !== 'polled') return []
-    const busyMs = acquisitionMs(driver.cost(options), bus.settings, place.clockHz)
-    return [{ device: name, everyMs, busyMs }]
-  })
-  if (demands.length === 0) return []
-  const { share, heaviest, fittingEveryMs } = loadOf(demands, bus.budget)
-  if (share <= bus.budget) return []
-  const needs = demands.map(
-    (demand) => `${demand.device} at ${rate(demand.everyMs)} needs ${percent(demand.busyMs / demand.everyMs)}`,
-  )
-  const sum = demands.length === 1 ? '' : `, together ${percent(share)}`
-  const reason = `${needs.join(', ')}${sum} of ${bus.name}, whose budget is ${percent(bus.budget)}`
-  const slower =
-    fittingEveryMs === undefined
-      ? 'lengthen every of them'
-      : `lengthen every of ${heaviest.device} to ${fittingEveryMs}ms`
-  const faster = bus.settings.kind === 'serial' ? 'raise the baud rate' : 'raise the speed of the bus'
-  const path = ['devices', heaviest.device, 'every']
-  return [{ path, reason, fix: `${slower}, or ${faster}`, input: heaviest.everyMs }]
-}
-
-function hex(address: number): string {
+/** `0x76` */
+export function hex(address: number): string {
   return `0x${address.toString(16).padStart(2, '0')}`
 }
 
 function hertz(hz: number): string {
   return hz >= 1e6 ? `${hz / 1e6} MHz` : `${hz / 1e3} kHz`
-}
-
-function rate(everyMs: number): string {
-  return `${Number((1000 / everyMs).toPrecision(3))} Hz`
-}
-
-function percent(share: number): string {
-  return `${Number((share * 100).toPrecision(3))} %`
 }

@@ -49,7 +49,7 @@ function createSource({ driver, options }: DeviceConfig, context: DriverContext)
 
 function createRunner(
   { driver, device, options, place }: DeviceConfig,
-  { device: name, sink }: DriverContext,
+  { device: name, sink, clock }: DriverContext,
   figures: ReadingFigures,
   { buses, everyMs: gatewayMs }: DeviceFactoryOptions,
 ): Driver {
@@ -59,7 +59,7 @@ function createRunner(
   const seat = buses.busFor(place.bus, name).join(name, place.timeoutMs)
   const { time, observation } = buses
   const { keepRaw } = place
-  const parts = { device: name, options, seat, keepRaw, sink, time, figures, observation }
+  const parts = { device: name, options, seat, keepRaw, sink, time, clock, figures, observation }
   if (driver.kind === 'stream') return new StreamRunner({ ...parts, driver })
   const { maxClockHz } = driver.manifest
   const port = {

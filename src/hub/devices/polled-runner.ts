@@ -1,5 +1,6 @@
 import { messageOf } from '#core/errors/telemetry-error'
 import { MAX_RAW_BYTES } from '#core/model/sample'
+import type { Clock } from '#core/time/clock'
 import type { BusSeat } from '../buses/bus.js'
 import { unavailable } from '../buses/bus-fault.js'
 import { type BusTime, waitFor } from '../buses/bus-time.js'
@@ -26,6 +27,8 @@ export interface PolledRunnerOptions {
   readonly keepRaw: boolean
   readonly sink: SampleSink
   readonly time: BusTime
+  /** For the stamps of readings. */
+  readonly clock: Clock
   readonly figures: ReadingFigures
   readonly observation: Observation
 }
@@ -150,7 +153,7 @@ export class PolledRunner implements Driver {
 
   /** One acquisition. @returns why it gave nothing */
   async #attempt(signal: AbortSignal): Promise<Fault | undefined> {
-    const { driver, options, time, figures, observation, device } = this.#options
+    const { driver, options, time, clock, figures, observation, device } = this.#options
     const startedMs = time.monotonicMs()
     let raw: Uint8Array = NO_BYTES
     let decoded: Decoded
@@ -159,7 +162,7 @@ export class PolledRunner implements Driver {
     } catch (error) {
       return signal.aborted ? undefined : this.#failed(error, startedMs, raw)
     }
-    const takenAtUs = time.nowUs()
+    const takenAtUs = clock.nowUs()
     const tookMs = time.monotonicMs() - startedMs
     figures.duration.record(tookMs / 1000)
     try {
@@ -187,9 +190,9 @@ export class PolledRunner implements Driver {
   }
 
   #failed(error: unknown, startedMs: number, raw: Uint8Array): Fault {
-    const { time, figures, observation, device } = this.#options
+    const { time, clock, figures, observation, device } = this.#options
     const fault = { fault: faultOf(error), message: messageOf(error) }
-    const takenAtUs = time.nowUs()
+    const takenAtUs = clock.nowUs()
     figures.fail(fault, takenAtUs)
     if (observation.isWatched) {
       const tookMs = time.monotonicMs() - startedMs

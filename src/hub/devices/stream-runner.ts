@@ -1,5 +1,6 @@
 import { messageOf } from '#core/errors/telemetry-error'
 import { MAX_RAW_BYTES } from '#core/model/sample'
+import type { Clock } from '#core/time/clock'
 import type { BusSeat } from '../buses/bus.js'
 import { unavailable } from '../buses/bus-fault.js'
 import type { LineLink } from '../buses/bus-link.js'
@@ -25,6 +26,8 @@ export interface StreamRunnerOptions {
   readonly keepRaw: boolean
   readonly sink: SampleSink
   readonly time: BusTime
+  /** For the stamps of readings. */
+  readonly clock: Clock
   readonly figures: ReadingFigures
   readonly observation: Observation
 }
@@ -95,7 +98,7 @@ export class StreamRunner implements Driver {
 
   /** All whole frames of the bytes at hand came when they were read. @returns whether there was one */
   async #takeFrames(framer: Framer, decoder: FrameDecoder, signal: AbortSignal): Promise<boolean> {
-    const takenAtUs = this.#options.time.nowUs()
+    const takenAtUs = this.#options.clock.nowUs()
     let isAny = false
     for (let frame = framer.next(); frame !== undefined; frame = framer.next()) {
       isAny = true

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { formatProblem } from '#core/options/config-source'
-import { byteSize, durationMs, flag, integer, list, oneOf, text } from '#core/options/fields'
+import { byteSize, durationMs, flag, frequencyHz, integer, list, oneOf, share, text } from '#core/options/fields'
 import { readIni } from '#core/options/ini-source'
 import { readOverrides } from '#core/options/override-source'
 import { readOptions } from '#core/options/read-options'
@@ -104,6 +104,17 @@ describe('readIni', () => {
     assert.equal(source.originOf(['redis', 'password']), 'config.ini:5')
   })
 
+  it('knows sections by their other names', () => {
+    const source = readIni(
+      '[Device.roof]\ndriver = sim\n[devices.cellar]\ndriver = line\n',
+      'hub.ini',
+      {},
+      { device: 'devices' },
+    )
+    assert.deepEqual(source.values, { devices: { roof: { driver: 'sim' }, cellar: { driver: 'line' } } })
+    assert.equal(source.originOf(['devices', 'roof', 'driver']), 'hub.ini:2')
+  })
+
   it('names the line that is neither section nor key', () => {
     const { problems } = readIni('[redis]\nport 6379\n', 'config.ini')
     assert.equal(problems[0]?.origin, 'config.ini:2')
@@ -114,8 +125,19 @@ describe('fields', () => {
   it('read units and refuse what they cannot read exactly', () => {
     assert.equal(durationMs(0, 1e9).parse('1.5h'), 5_400_000)
     assert.equal(byteSize(0, 1e9).parse('64KiB'), 65_536)
+    assert.equal(frequencyHz(1, 1e9).parse('400kHz'), 400_000)
+    assert.equal(frequencyHz(1, 1e9).parse('1.5 MHz'), 1_500_000)
+    assert.equal(frequencyHz(1, 1e9).parse(50), 50)
+    assert.equal(share(0, 1).parse('70%'), 0.7)
+    assert.equal(share(0, 1).parse(0.25), 0.25)
     assert.equal(flag().parse('ON'), true)
     assert.equal(integer(0, 300).parse('0x76'), 0x76)
+    for (const bad of ['', '70', '120%', '-5%', '7 %%', undefined]) {
+      assert.equal(share(0, 1).safeParse(bad).success, false, String(bad))
+    }
+    for (const bad of ['', '400kBd', '2GHz', '-1Hz', undefined]) {
+      assert.equal(frequencyHz(1, 1e9).safeParse(bad).success, false, String(bad))
+    }
     for (const bad of ['', ' ', '1e', 'NaN', 'Infinity', '12 parsecs', undefined, {}, []]) {
       assert.equal(integer(0, 300).safeParse(bad).success, false, String(bad))
       assert.equal(durationMs(0, 300).safeParse(bad).success, false, String(bad))

@@ -31,7 +31,7 @@ function build(at: SerialBusSettings['at'], roots = { sys: '/sys', dev: '/dev' }
   const bus = buses.busFor({ name: 'line', settings: { ...LINE, at }, budget: 0.7 }, '')
   const sink = new RecordingSink()
   const figures = new ReadingFigures({ device: 'meter' })
-  const parts = { device: 'meter', keepRaw: false, sink, time, figures, observation: buses.observation }
+  const parts = { device: 'meter', keepRaw: false, sink, time, clock: time, figures, observation: buses.observation }
   const transitions: DeviceTransition[] = []
   const watchers: { state: string; resolve: () => void }[] = []
   const finish = (driver: PolledRunner | StreamRunner) => {
@@ -182,9 +182,9 @@ test('a device that talks is started, read, found silent, and stopped', { timeou
     sink.readings.map(({ values }) => values.digit),
     [1, 2],
   )
+  await next('Error')
   assert.equal(figures.reads.get('crc'), 1)
   assert.equal(figures.skippedBytes, 5)
-  await next('Error')
   assert.match(device.snapshot().reason, /No frame for 300 ms/)
   await pty.readUntil('go\n')
   await pty.write('<3')

@@ -185,8 +185,8 @@ devices:
   d: { driver: CHIP, bus: spi0 }
   e: { driver: TALKING, bus: line }
   f: { driver: ASKING, bus: line, unit: 1, every: 1s }
-  g: { driver: ASKING, bus: rs485, unit: 5, every: 1s }
-  h: { driver: ASKING, bus: rs485, unit: 5, every: 1s }
+  fast: { driver: ASKING, bus: rs485, unit: 5, every: 1s }
+  slow: { driver: ASKING, bus: rs485, unit: 5, every: 60s }
 `)
     const problems = await problemsOf(path)
     assert.deepEqual(
@@ -196,9 +196,19 @@ devices:
         '9 devices.b.address: device a is at address 0x76 of i2c1 already',
         '11 devices.d.bus: device c is at the chip select of spi0 already',
         '12 devices.e.bus: talking talks by itself and needs the line alone, f is on it too',
-        '15 devices.h.bus: device g is at address 5 of rs485 already',
       ],
     )
+  })
+
+  it('refuse two buses that would have one name', async () => {
+    const path = file(`buses:
+  i2c-1: { type: i2c, path: /dev/i2c-7 }
+devices:
+  a: { driver: CHIP, bus: { type: i2c, path: /dev/i2c-1 }, every: 1s }
+`)
+    assert.deepEqual(await problemsOf(path), [
+      '4 devices.a.bus: /dev/i2c-1 would be called i2c-1, as /dev/i2c-7 is. Fix: write it below buses, with a name of its own',
+    ])
   })
 
   it('refuse an address, a clock and a rate that the chip cannot have', async () => {
