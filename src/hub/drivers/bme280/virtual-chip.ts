@@ -46,7 +46,11 @@ export class VirtualChip {
   #cyclesDone = 0
   #filtered: { temperature: number; pressure: number } | undefined
 
-  constructor(chip: 'bme280' | 'bmp280', calibrationBytes = EXAMPLE_CALIBRATION, nowMs: NowMs = processClock) {
+  constructor(
+    chip: 'bme280' | 'bmp280',
+    calibrationBytes: Uint8Array = EXAMPLE_CALIBRATION,
+    nowMs: NowMs = processClock,
+  ) {
     this.#chip = chip
     this.#nowMs = nowMs
     this.#calibrationBytes = calibrationBytes.slice(0, chip === 'bmp280' ? 24 : 33)

@@ -145,7 +145,9 @@ describe('what the chip can do wrong', () => {
   }
 
   test('a chip that was reset behind our back is noticed with the next measurement', async () => {
-    for (const written of [{}, { mode: 'normal' }, { filter: 4, humidity_oversampling: 'skip' }]) {
+    // In turn noticed by ctrl_hum, by ctrl_meas alone, and by config alone.
+    const onlyConfig = { chip: 'bmp280', filter: 4 }
+    for (const written of [{}, { chip: 'bmp280', mode: 'normal', standby_ms: 0.5 }, onlyConfig, { mode: 'normal' }]) {
       const { device, rig, clock } = rigOf(written)
       await rig.initialise()
       clock.pass(100)
@@ -185,6 +187,16 @@ describe('what the chip can do wrong', () => {
       bytes.set([0, 0], at)
       refuse(bytes, new RegExp(`${word} is 0`))
     }
+  })
+
+  test('arithmetic that comes to no number is a fault, not NaN', async () => {
+    const { rig, options } = rigOf()
+    const bytes = await rig.initialise()
+    const raw = await rig.acquire()
+    const calibration = driver.calibration(bytes, options, readFault)
+    const broken = { ...calibration, p: [0, ...calibration.p.slice(1)] }
+    const decoded = driver.decode(raw, broken, options)
+    assert.equal('fault' in decoded && decoded.fault, 'setup')
   })
 
   test('bytes of a dead bus, and too few of them, mean nothing', () => {
