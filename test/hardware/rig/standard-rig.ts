@@ -41,7 +41,7 @@ export function slavePlan(unit: number, bus: string, driver = 'modbus-rtu'): Dev
     bus,
     options,
     everyMs: 200,
-    timeoutMs: 60,
+    timeoutMs: 150,
     ramps: { voltage: ramp(10 * unit, 0.25, 0.006) },
     hasChecksum: driver === 'modbus-rtu',
     impostor: { ...options, identity: { holding: 100, value: 1 } },
@@ -55,7 +55,7 @@ const ON_BOARD: readonly DevicePlan[] = [
     bus: 'i2c1',
     address: 0x76,
     everyMs: 100,
-    timeoutMs: 200,
+    timeoutMs: 300,
     ramps: { ...climate(10), pressure: ramp(90_000, 100, 5) },
     impostor: { chip: 'bmp280' },
   },
@@ -65,7 +65,7 @@ const ON_BOARD: readonly DevicePlan[] = [
     bus: 'i2c1',
     address: 0x44,
     everyMs: 100,
-    timeoutMs: 200,
+    timeoutMs: 300,
     ramps: climate(40),
     hasChecksum: true,
   },
@@ -74,7 +74,7 @@ const ON_BOARD: readonly DevicePlan[] = [
     driver: 'bme280',
     bus: 'spi0',
     everyMs: 100,
-    timeoutMs: 200,
+    timeoutMs: 300,
     ramps: { ...climate(60), pressure: ramp(100_000, 100, 5) },
     impostor: { chip: 'bmp280' },
   },
@@ -84,7 +84,7 @@ const ON_BOARD: readonly DevicePlan[] = [
     bus: 'spi1',
     options: { inputs: '0,7' },
     everyMs: 100,
-    timeoutMs: 200,
+    timeoutMs: 300,
     ramps: { voltage_0: ramp(0.5, 0.05, 0.004), voltage_7: ramp(2, 0.05, 0.004) },
   },
 ]
@@ -108,7 +108,7 @@ const ON_LINES: readonly DevicePlan[] = [
     virtual: new LineSensor(['t', 'h']),
     ramps: { t: ramp(-20, 0.5, 0.001), h: ramp(50, 1, 0.001) },
   },
-  { ...slavePlan(1, 'plc', 'modbus-tcp'), everyMs: 100, timeoutMs: 200 },
+  { ...slavePlan(1, 'plc', 'modbus-tcp'), everyMs: 100, timeoutMs: 300 },
 ]
 
 const IN_FILES: readonly DevicePlan[] = [

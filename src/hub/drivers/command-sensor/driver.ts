@@ -18,16 +18,17 @@ export const driver = streamDriver({
     calibrate_on_start: field.flag().default(false),
     reset_on_start: field.flag().default(false),
     unit: field.text(32).default("[arb'U]"),
+    sequence: field.flag().default(false),
     fault_after_samples: field.integer(0, 1_000_000_000).default(0),
     seed: field.integer(0, 0xffff_ffff).default(1),
   }),
-  channels: ({ unit }) => [
+  channels: ({ unit, sequence }) => [
     { name: 'value', quantity: 'value', unit, resolution: 1e-6 },
-    { name: 'sequence', quantity: 'number of the sample', unit: '' },
+    ...(sequence ? [{ name: 'sequence', quantity: 'sample_number', unit: '' }] : []),
   ],
   silenceMs: ({ rateMs }) => Math.max(3000, 5 * rateMs),
   framer: () => new LineFramer(MAX_ANSWER_BYTES),
-  decoder: () => new SampleDecoder(),
+  decoder: ({ sequence }) => new SampleDecoder(sequence),
   startCommands: ({ rateMs, start, calibrateOnStart, resetOnStart }) =>
     [
       ...(resetOnStart ? ['RESET'] : []),

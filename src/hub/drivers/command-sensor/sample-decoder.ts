@@ -8,7 +8,13 @@ const STATUS = /^STATUS: (Idle|Measuring|Error|SafeState), Seq=\d{1,10}$/
 
 /** Lines of the device: samples are readings, refusals and a latched state faults, all else nothing. */
 export class SampleDecoder implements FrameDecoder {
+  readonly #hasSequence: boolean
   #isFirst = true
+
+  /** @param hasSequence the number of the sample is a channel too */
+  constructor(hasSequence: boolean) {
+    this.#hasSequence = hasSequence
+  }
 
   decode(frame: Uint8Array, note?: Note): Decoded {
     const wasFirst = this.#isFirst
@@ -18,7 +24,7 @@ export class SampleDecoder implements FrameDecoder {
     const value = sample === null ? undefined : parseDecimal(sample[1])
     if (sample !== null && value !== undefined) {
       note?.('value', value, sample[1])
-      return [{ ageUs: 0, values: [value, Number(sample[2])] }]
+      return [{ ageUs: 0, values: this.#hasSequence ? [value, Number(sample[2])] : [value] }]
     }
     if (line === '' || line.startsWith('OK: ')) return []
     if (line.startsWith('ERROR: ')) {

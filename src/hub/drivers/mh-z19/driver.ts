@@ -31,7 +31,7 @@ export const driver = polledDriver({
     range_ppm: field.integer(1000, 10_000).optional(),
   }),
   channels: ({ rangePpm }) => [
-    { name: 'co2', quantity: 'carbon dioxide', unit: '[ppm]', range: [0, rangePpm ?? 5000], resolution: 1 },
+    { name: 'co2', quantity: 'carbon_dioxide', unit: '[ppm]', range: [0, rangePpm ?? 5000], resolution: 1 },
   ],
   cost: () => ({ transactions: [{ bytes: 2 * FRAME_BYTES }], conversionMs: 0, answerMs: 10 }),
   shortestEveryMs: () => 1000,
@@ -50,8 +50,9 @@ export const driver = polledDriver({
   },
   /** The steady clock, in milliseconds, when the sensor may have been switched on. */
   calibration(bytes, _options, fault) {
-    if (bytes.length !== STAMP_BYTES) throw fault('setup', 'The time of the start is missing: initialise it again.')
-    return readStamp(bytes)
+    const startedMs = bytes.length === STAMP_BYTES ? readStamp(bytes) : Number.NaN
+    if (Number.isFinite(startedMs)) return startedMs
+    throw fault('setup', 'The time of the start is missing: initialise it again.')
   },
   decode(raw, startedMs, { warmUp }, note) {
     if (raw.length !== FRAME_BYTES + STAMP_BYTES) {

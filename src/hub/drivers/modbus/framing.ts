@@ -15,7 +15,7 @@ export interface Framing {
 }
 
 export interface Flaw {
-  readonly fault: 'crc' | 'wrong_source' | 'decode'
+  readonly fault: 'crc' | 'wrong_source' | 'decode' | 'timeout'
   readonly message: string
 }
 
@@ -25,6 +25,6 @@ export interface AnswerSearch {
   readonly length: AnswerLength
   /** Our answer, cut out of what `exchange` gave. */
   frame(bytes: Uint8Array): Uint8Array
-  /** What came in place of our answer, in words; `undefined`: nothing that was whole. */
-  stranger(): string | undefined
+  /** What came in place of our answer; `undefined`: nothing that was whole. */
+  stranger(): Flaw | undefined
 }

@@ -1,12 +1,13 @@
-import type { Decoded, DecodedReading } from '../contract/decoded.js'
+import { QUALITY } from '#core/model/quality'
+import type { Decoded } from '../contract/decoded.js'
 import { faultOf } from '../contract/fault.js'
-import type { BusKind } from '../contract/manifest.js'
+import type { BusKind, Channel } from '../contract/manifest.js'
 import type { OptionFields, OptionsOf } from '../contract/option-fields.js'
 import { type DriverTools, polledDriver } from '../contract/polled-driver.js'
 import type { LinePort } from '../contract/ports.js'
 import type { Framing } from './framing.js'
 import { answerPduBytes, describeRequest, EXCEPTION_BIT, explainException, FUNCTION_OF, requestPdu } from './pdu.js'
-import { holdsBits, registersField } from './register-map.js'
+import { holdsBits, type Register, registersField } from './register-map.js'
 import { readValue, wordsOf } from './register-value.js'
 import { dataBytes, type PlannedRegister, type PlannedRequest, planRequests } from './request-plan.js'
 import { VirtualSlave } from './virtual-slave.js'
@@ -49,7 +50,7 @@ export function modbusDriver({ framing, unitIds, ...manifest }: ModbusKind) {
     kind: 'polled',
     manifest,
     options: (field) => modbusOptions(field, unitIds),
-    channels: ({ registers }) => registers.map(({ channel, quantity, unit }) => ({ name: channel, quantity, unit })),
+    channels: ({ registers }) => registers.map(channelOf),
     cost(options) {
       const plan = planRequests(options.registers, options)
       const bytes = (request: PlannedRequest) => 5 + answerPduBytes(request) + 2 * framing.overheadBytes
@@ -93,17 +94,33 @@ export function modbusDriver({ framing, unitIds, ...manifest }: ModbusKind) {
         const data = frame.subarray(start, start + dataBytes(request))
         for (const register of request.registers) {
           const value = registerValue(data, request, register)
-          values[register.index] = value * register.scale + register.offset
+          const scaled = value * register.scale + register.offset
+          values[register.index] = Number.isFinite(scaled) ? scaled : Number.NaN
           note?.(register.channel, values[register.index], `${value} x ${register.scale} + ${register.offset}`)
         }
       }
       if (at !== raw.length) {
         return { fault: 'decode', message: `${raw.length} bytes came for registers of ${at}: look at the registers.` }
       }
-      return [{ ageUs: 0, values } satisfies DecodedReading]
+      if (!values.some(Number.isNaN)) return [{ ageUs: 0, values }]
+      // Floats that are no numbers: so devices say that they measured nothing.
+      const quality = values.map((value) => (Number.isNaN(value) ? QUALITY.sentinel : QUALITY.good))
+      return [{ ageUs: 0, values, quality }]
     },
     emulate: (options) => new VirtualSlave(options, framing),
   })
+}
+
+function channelOf({ channel, quantity, unit, type, scale, offset }: Register): Channel {
+  const isBit = type === 'bool' || type === 'bit'
+  const isFloat = type === 'f32' || type === 'f64'
+  return {
+    name: channel,
+    quantity,
+    unit,
+    ...(isFloat ? {} : { resolution: Math.abs(scale) }),
+    ...(isBit && scale === 1 && offset === 0 ? { range: [0, 1] as const } : {}),
+  }
 }
 
 /** One request and its answer, checked: the answer's frame, or the fault thrown. */
@@ -123,7 +140,7 @@ async function ask(
     const stranger = search.stranger()
     const isMissing = ['timeout', 'short'].includes(faultOf(error))
     if (stranger === undefined || !isMissing) throw error
-    throw tools.fault('wrong_source', describe(request, stranger))
+    throw tools.fault(stranger.fault, describe(request, stranger.message))
   }
   const frame = search.frame(bytes)
   const flaw = framing.flaw(frame, unitId)

@@ -67,6 +67,7 @@ export function registersField(field: OptionFields) {
       const kind = type ?? (holdsBits(place.table) ? 'bool' : bit === undefined ? 'u16' : 'bit')
       const wrong = misfit(place, kind, bit)
       if (wrong !== undefined) problem([channel, 'type'], wrong)
+      if (rest.scale === 0) problem([channel, 'scale'], 'expected a number other than 0')
       registers.push({ channel, ...place, type: kind, bit: bit ?? 0, quantity: quantity ?? channel, ...rest })
     }
     return registers

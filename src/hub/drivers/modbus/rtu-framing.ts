@@ -40,13 +40,15 @@ function isWhole(frame: Uint8Array): boolean {
 }
 
 class RtuAnswerSearch implements AnswerSearch {
+  readonly #request: Uint8Array
   readonly #unitId: number
   readonly #functionCode: number
   readonly #answerBytes: number
   #start = 0
-  #stranger: string | undefined
+  #stranger: Flaw | undefined
 
   constructor(request: Uint8Array, answerPduBytes: number) {
+    this.#request = request
     this.#unitId = request[0]
     this.#functionCode = request[1]
     this.#answerBytes = answerPduBytes + OVERHEAD_BYTES
@@ -56,14 +58,20 @@ class RtuAnswerSearch implements AnswerSearch {
     // Noise may come first (transceivers that turn round give a byte of 0x00 or 0xFF), also a stranger's frame.
     for (let at = 0; at + EXCEPTION_FRAME_BYTES <= soFar.length; at++) {
       const bytes = this.#ownLength(soFar, at)
-      if (bytes === undefined || !isWhole(soFar.subarray(at, at + bytes))) continue
+      if (bytes === undefined || at + bytes > soFar.length || !isWhole(soFar.subarray(at, at + bytes))) continue
       this.#start = at
       return at + bytes
     }
-    this.#noticeStranger(soFar)
+    // Transceivers that hear themselves give the request back first.
+    const echoed = this.#echoedBytes(soFar)
+    const mayBeEcho = echoed === soFar.length
+    this.#stranger = mayBeEcho ? this.#loneEcho(echoed) : strangerIn(soFar.subarray(echoed), this.#unitId)
     // Damaged: the bytes are all here, so waiting brings no more.
-    const first = this.#stranger === undefined ? this.#ownLength(soFar, 0) : undefined
-    if (first !== undefined && soFar.length >= first) return first
+    const bytes = mayBeEcho || this.#stranger !== undefined ? undefined : this.#ownLength(soFar, echoed)
+    if (bytes !== undefined && soFar.length >= echoed + bytes) {
+      this.#start = echoed
+      return echoed + bytes
+    }
     return soFar.length >= 2 * MAX_FRAME_BYTES ? soFar.length : undefined
   }
 
@@ -71,7 +79,7 @@ class RtuAnswerSearch implements AnswerSearch {
     return bytes.subarray(this.#start)
   }
 
-  stranger(): string | undefined {
+  stranger(): Flaw | undefined {
     return this.#stranger
   }
 
@@ -83,13 +91,26 @@ class RtuAnswerSearch implements AnswerSearch {
     return isOurs ? this.#answerBytes : undefined
   }
 
-  #noticeStranger(bytes: Uint8Array): void {
-    if (bytes.length < EXCEPTION_FRAME_BYTES) return
-    const length = bytes[1] & EXCEPTION_BIT ? EXCEPTION_FRAME_BYTES : bytes[2] + OVERHEAD_BYTES + 2
-    if (bytes.length < length || !isWhole(bytes.subarray(0, length))) return
-    this.#stranger =
-      bytes[0] === this.#unitId
-        ? 'an answer to an earlier request came: raise the timeout over what the device needs'
-        : `unit ${bytes[0]} answered: look for two devices of one unit id, or a second master`
+  /** How many first bytes are the request's own; all of them or, while that may still become so, all that came. */
+  #echoedBytes(bytes: Uint8Array): number {
+    const most = Math.min(bytes.length, this.#request.length)
+    return bytes.subarray(0, most).every((byte, at) => byte === this.#request[at]) ? most : 0
   }
+
+  #loneEcho(bytes: number): Flaw | undefined {
+    if (bytes < this.#request.length) return undefined
+    return { fault: 'timeout', message: 'only the request itself came back: no device answered' }
+  }
+}
+
+/** A whole frame that is no answer to us. */
+function strangerIn(bytes: Uint8Array, unitId: number): Flaw | undefined {
+  if (bytes.length < EXCEPTION_FRAME_BYTES) return undefined
+  const length = bytes[1] & EXCEPTION_BIT ? EXCEPTION_FRAME_BYTES : bytes[2] + OVERHEAD_BYTES + 2
+  if (bytes.length < length || !isWhole(bytes.subarray(0, length))) return undefined
+  const message =
+    bytes[0] === unitId
+      ? 'an answer to an earlier request came: raise the timeout over what the device needs'
+      : `unit ${bytes[0]} answered: look for two devices of one unit id, or a second master`
+  return { fault: 'wrong_source', message }
 }

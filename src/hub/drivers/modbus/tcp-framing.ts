@@ -65,7 +65,8 @@ class TcpAnswerSearch implements AnswerSearch {
     return bytes.subarray(this.#start)
   }
 
-  stranger(): string | undefined {
-    return this.#late === 0 ? undefined : 'only answers to earlier requests came: raise the timeout'
+  stranger(): Flaw | undefined {
+    if (this.#late === 0) return undefined
+    return { fault: 'wrong_source', message: 'only answers to earlier requests came: raise the timeout' }
   }
 }

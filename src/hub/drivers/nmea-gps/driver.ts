@@ -1,6 +1,6 @@
 import { streamDriver } from '../contract/stream-driver.js'
 import { EpochDecoder } from './epoch-decoder.js'
-import { GPS_CHANNELS } from './gps-channels.js'
+import { gpsChannels } from './gps-channels.js'
 import { writeSentence } from './sentence.js'
 import { SentenceFramer } from './sentence-framer.js'
 import { VirtualGps } from './virtual-gps.js'
@@ -15,12 +15,13 @@ export const driver = streamDriver({
   },
   options: (field) => ({
     rate_hz: field.number(0.01, 50).default(1),
+    utc_time: field.flag().default(false),
     commands: field.list(field.text(80)).default([]),
   }),
-  channels: () => GPS_CHANNELS,
+  channels: gpsChannels,
   silenceMs: ({ rateHz }) => Math.max(3000, 5000 / rateHz),
   framer: () => new SentenceFramer(),
-  decoder: () => new EpochDecoder(),
+  decoder: (options) => new EpochDecoder(gpsChannels(options).length),
   startCommands: ({ commands }) => commands.map(writeSentence),
   emulate: ({ rateHz }) => new VirtualGps(rateHz),
 })

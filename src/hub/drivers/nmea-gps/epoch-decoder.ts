@@ -42,8 +42,14 @@ interface Epoch {
  * reading is complete as soon as the sentence comes that was last before.
  */
 export class EpochDecoder implements FrameDecoder {
+  readonly #channelCount: number
   #epoch: Epoch | undefined
   #lastSentence: string | undefined
+
+  /** @param channelCount so many first ones of `GPS_CHANNELS` are told */
+  constructor(channelCount: number) {
+    this.#channelCount = channelCount
+  }
 
   decode(frame: Uint8Array, note?: Note): Decoded {
     const sentence = readSentence(frame)
@@ -55,16 +61,16 @@ export class EpochDecoder implements FrameDecoder {
       const what = wrong?.[0].replace('_', ' ') ?? (Number.isNaN(read.timeMs) ? 'time' : 'date')
       return { fault: 'decode', message: `${sentence.kind} has a ${what} that cannot be: look at the receiver.` }
     }
-    const readings = this.#follow(sentence, read.timeMs)
+    const readings = this.#follow(sentence, read.timeMs, note)
     const epoch = this.#epoch
     if (epoch === undefined) return readings
     this.#take(epoch, sentence, read)
-    if (!epoch.isTold && epoch.newest === this.#lastSentence) readings.push(tell(epoch, 0, note))
+    if (!epoch.isTold && epoch.newest === this.#lastSentence) readings.push(this.#tell(epoch, 0, note))
     return readings
   }
 
   /** Ends an epoch when a sentence of another comes. @returns its reading, when it was not told before */
-  #follow({ kind, fields }: Sentence, timeMs: number | undefined): DecodedReading[] {
+  #follow({ kind, fields }: Sentence, timeMs: number | undefined, note?: Note): DecodedReading[] {
     const hasTime = kind === 'RMC' || kind === 'GGA' || kind === 'ZDA'
     const old = this.#epoch
     if (!hasTime) return []
@@ -76,7 +82,7 @@ export class EpochDecoder implements FrameDecoder {
     this.#lastSentence = old.newest
     if (old.isTold) return []
     const ageMs = timeMs === undefined || old.timeMs === undefined ? 0 : (timeMs - old.timeMs + DAY_MS) % DAY_MS
-    return [tell(old, ageMs * 1000)]
+    return [this.#tell(old, ageMs * 1000, note)]
   }
 
   #take(epoch: Epoch, { fields }: Sentence, read: ReadFields): void {
@@ -89,19 +95,21 @@ export class EpochDecoder implements FrameDecoder {
       if (value !== undefined) epoch.values[channel as GpsChannel] = value
     }
   }
-}
 
-function tell(epoch: Epoch, ageUs: number, note?: Note): DecodedReading {
-  epoch.isTold = true
-  const { values, timeMs, midnightMs } = epoch
-  const hasFix = !epoch.isInvalid && values.fix_quality !== 0 && values.fix_dimension !== 1
-  if (timeMs !== undefined && midnightMs !== undefined) values.utc_time = (midnightMs + timeMs) / 1000
-  const of = (channel: GpsChannel) => (hasFix || !GATED.has(channel) ? values[channel] : undefined) ?? Number.NaN
-  if (!hasFix) note?.('position', 'none', 'RMC says V, GGA quality 0, or GSA no fix')
-  const reading = { ageUs, values: GPS_CHANNELS.map(({ name }) => of(name)) }
-  const trust = trustIn(values.fix_quality)
-  if (trust === QUALITY.good) return reading
-  return { ...reading, quality: GPS_CHANNELS.map(({ name }) => (GATED.has(name) ? trust : QUALITY.good)) }
+  #tell(epoch: Epoch, ageUs: number, note?: Note): DecodedReading {
+    epoch.isTold = true
+    const { values, timeMs, midnightMs } = epoch
+    const channels = GPS_CHANNELS.slice(0, this.#channelCount)
+    const hasFix = !epoch.isInvalid && values.fix_quality !== 0 && values.fix_dimension !== 1
+    if (timeMs !== undefined && midnightMs !== undefined) values.utc_time = (midnightMs + timeMs) / 1000
+    const of = (channel: GpsChannel) => (hasFix || !GATED.has(channel) ? values[channel] : undefined) ?? Number.NaN
+    note?.('fix', hasFix ? 'yes' : 'no', 'RMC does not say V, nor GGA quality 0, nor GSA no fix')
+    for (const { name } of channels) note?.(name, of(name))
+    const reading = { ageUs, values: channels.map(({ name }) => of(name)) }
+    const trust = trustIn(values.fix_quality)
+    if (trust === QUALITY.good) return reading
+    return { ...reading, quality: channels.map(({ name }) => (GATED.has(name) ? trust : QUALITY.good)) }
+  }
 }
 
 function trustIn(fixQuality: number | undefined): Quality {

@@ -26,8 +26,8 @@ export const driver = streamDriver({
       .optional(),
   }),
   channels: () => [
-    { name: 'pm2_5', quantity: 'fine dust PM2.5', unit: 'ug/m3', range: [0, 999.9], resolution: 0.1 },
-    { name: 'pm10', quantity: 'fine dust PM10', unit: 'ug/m3', range: [0, 999.9], resolution: 0.1 },
+    { name: 'pm2_5', quantity: 'pm2_5', unit: 'ug/m3', range: [0, 999.9], resolution: 0.1 },
+    { name: 'pm10', quantity: 'pm10', unit: 'ug/m3', range: [0, 999.9], resolution: 0.1 },
   ],
   silenceMs: ({ periodMinutes }) => (periodMinutes === 0 ? 5000 : periodMinutes * 60_000 + 35_000),
   framer: () =>

@@ -1,5 +1,7 @@
+import { parseDecimal } from './decimal.js'
+
 /** How a line of text holds its fields. */
-export type LineFormat = 'csv' | 'whitespace' | 'key-value' | 'json'
+export type LineFormat = 'csv' | 'whitespace' | 'key-value' | 'json' | 'plotter' | 'regex'
 
 /** Looks a field up by name: text, number, or `undefined` when the line has none of it. */
 export type FieldLookup = (name: string) => string | number | undefined
@@ -33,6 +35,22 @@ export function readPairs(line: string): Map<string, string> | undefined {
   const pairs = new Map<string, string>()
   for (const [, key, value] of line.matchAll(PAIR)) pairs.set(key, value.replaceAll('"', ''))
   return pairs.size === 0 ? undefined : pairs
+}
+
+/**
+ * The values of a line for the Arduino plotter: `a:1,b:2`, with tabs or blanks in place of commas; names may have blanks
+ * where commas or tabs part them. Values without a name are `value_1`, `value_2` by position; `undefined`: there is none.
+ */
+export function readPlotter(line: string): Map<string, string> | undefined {
+  const values = new Map<string, string>()
+  const parts = /[,\t]/.test(line) ? line.split(/[,\t]/) : line.split(/\s+/)
+  parts.forEach((part, at) => {
+    const colon = part.lastIndexOf(':')
+    const value = part.slice(colon + 1).trim()
+    const name = colon === -1 ? '' : part.slice(0, colon).trim()
+    if (parseDecimal(value) !== undefined) values.set(name === '' ? `value_${at + 1}` : name, value)
+  })
+  return values.size === 0 ? undefined : values
 }
 
 /** The numbers and texts of a JSON object by dotted path (`bme.temperature`), four levels deep; else `undefined`. */

@@ -28,6 +28,8 @@ export interface ReadingOptions {
   format: LineFormat
   /** Separator of `csv`. Default `,`. */
   separator?: string
+  /** Of `regex`: a regular expression whose named groups are the fields; lines that do not match are rejected. */
+  pattern?: string
   /** Names of the fields by position (csv, whitespace). A line with another number of fields is refused whole. */
   fields?: readonly string[]
   /** Values to take. Default: every numeric field but the time, up to 64, each a channel of its own name. */

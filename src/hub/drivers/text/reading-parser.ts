@@ -1,7 +1,16 @@
 import { QUALITY, type Quality } from '#core/model/quality'
 import type { SampleSink } from '../driver.js'
 import { parseDecimal } from './decimal.js'
-import { type FieldLookup, readJson, readPairs, splitCsv, splitWhitespace } from './fields.js'
+import {
+  type FieldLookup,
+  type LineFormat,
+  readJson,
+  readPairs,
+  readPlotter,
+  splitCsv,
+  splitWhitespace,
+} from './fields.js'
+import { type LineMatch, LinePattern } from './line-pattern.js'
 import type { ReadingOptions, ValueColumn } from './reading-options.js'
 import { parseTimestamp } from './timestamp.js'
 
@@ -30,14 +39,17 @@ export class ReadingParser {
   readonly #known = new Set<string>()
   readonly #timeFields: ReadonlySet<string>
   readonly #positions = new Map<string, number>()
+  readonly #pattern: LinePattern | undefined
   #row: string[] = []
   /** Of the last line that {@link parse} took; empty groups are to be skipped. */
   readonly groups: ValueGroup[] = []
   /** When the line says it was taken; `undefined` without a time column. */
   takenAtUs: number | undefined
 
+  /** @throws TLM_OPTIONS_INVALID a pattern that is none */
   constructor(options: ReadingOptions, sink: SampleSink) {
     this.#options = options
+    this.#pattern = options.format === 'regex' ? new LinePattern(options.pattern ?? '') : undefined
     this.#sink = sink
     this.#timeFields = new Set(options.time?.fields)
     options.fields?.forEach((name, position) => {
@@ -54,27 +66,42 @@ export class ReadingParser {
    * @returns whether there is anything to offer; `false` after a reject, and for blank lines, which hold nothing
    */
   parse(line: string, where: string): boolean {
+    this.#clear()
+    const text = line.trim()
+    if (text === '') return false
+    const lookup = this.#lookup(text)
+    return typeof lookup === 'string' ? this.#refuse(lookup, where, text) : this.#read(lookup, where, text)
+  }
+
+  /** The same for values that are numbers already, by the position of their names in `fields`. */
+  parseValues(values: readonly number[], where: string): boolean {
+    this.#clear()
+    const lookup: FieldLookup = (name) => values[this.#positions.get(name) ?? -1]
+    return this.#read(lookup, where, String(values))
+  }
+
+  #clear(): void {
     for (const group of this.groups) {
       group.series.length = 0
       group.values.length = 0
     }
-    const text = line.trim()
-    if (text === '') return false
-    const lookup = this.#lookup(text)
-    if (typeof lookup === 'string') return this.#refuse(lookup, where, text)
+  }
+
+  #read(lookup: FieldLookup, where: string, text: string): boolean {
     if (!this.#readTime(lookup)) return this.#refuse('time_unreadable', where, text)
     let taken = 0
     for (const column of this.#columns) if (this.#readValue(column, lookup, where)) taken++
     return taken > 0
   }
 
-  #lookup(text: string): FieldLookup | 'line_unparsable' | 'field_count_wrong' {
+  #lookup(text: string): FieldLookup | 'line_unparsable' | 'field_count_wrong' | 'pattern_too_slow' {
     const { format, separator = ',', columns } = this.#options
     if (format === 'csv' || format === 'whitespace') {
       this.#row = format === 'csv' ? splitCsv(text, separator) : splitWhitespace(text)
       return this.#row.length === this.#positions.size ? this.#byPosition : 'field_count_wrong'
     }
-    const fields = format === 'json' ? readJson(text) : readPairs(text)
+    const fields = this.#pattern === undefined ? readNamed(format, text) : matched(this.#pattern.match(text))
+    if (fields === 'too-slow') return 'pattern_too_slow'
     if (fields === undefined) return 'line_unparsable'
     if (columns === undefined) {
       for (const [name, value] of fields) {
@@ -134,4 +161,15 @@ export class ReadingParser {
     this.#sink.reject(reason, `${where}: ${text.slice(0, 120)}`)
     return false
   }
+}
+
+function readNamed(format: LineFormat, text: string): Map<string, string | number> | undefined {
+  if (format === 'json') return readJson(text)
+  return format === 'plotter' ? readPlotter(text) : readPairs(text)
+}
+
+/** Groups that took part in the match; the others are as fields that the line lacks. */
+function matched(match: LineMatch): Map<string, string> | undefined | 'too-slow' {
+  if (match === undefined || match === 'too-slow') return match
+  return new Map(Object.entries(match).filter((entry): entry is [string, string] => entry[1] !== undefined))
 }

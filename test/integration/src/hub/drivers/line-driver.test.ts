@@ -126,3 +126,28 @@ test('a port that is not there says what to do', async () => {
   await assert.rejects(driver.open(), { code: 'TLM_BUS_UNAVAILABLE', message: /telemetryhub-absent.*by-id/ })
   await driver.close()
 })
+
+test('binary frames of a real terminal become readings, and unreadable lines are named as a wrong baud rate', {
+  timeout: 20_000,
+}, async () => {
+  const pty = await startPty()
+  const { sink, device } = build(pty.path, { format: 'struct', struct: { layout: '<hB', start: 'aa55' } })
+  await device.start()
+  await pty.write(Buffer.from('00aa55feff0aaa55', 'hex'))
+  await pty.write(Buffer.from('0d0a11', 'hex'))
+  await sink.until(() => sink.readings.length === 2)
+  assert.deepEqual(
+    sink.readings.map(({ values }) => values),
+    [
+      { value_1: -2, value_2: 10 },
+      { value_1: 0x0a0d, value_2: 0x11 },
+    ],
+  )
+  await device.stop(1000)
+  const text = build(pty.path)
+  await text.device.start()
+  await pty.write(Buffer.from(Array.from({ length: 256 }, (_, at) => (at * 89) & 0xff)))
+  await text.sink.until(() => text.sink.rejects.has('wrong_baud_rate'))
+  await text.device.stop(1000)
+  await pty.unplug()
+})

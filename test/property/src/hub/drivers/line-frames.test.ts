@@ -33,7 +33,7 @@ test('any chunking gives the same lines, none over the limit, and every byte is 
 })
 
 test('no bytes make the decoder or the device throw, and after any garbage both are as good as before', () => {
-  const options = optionsOf(driver)
+  const options = optionsOf(driver, { sequence: true })
   fc.assert(
     fc.property(fc.array(fc.oneof(bytes, fc.uint8Array()), { maxLength: 6 }), (garbage) => {
       const decoder = driver.decoder(options)

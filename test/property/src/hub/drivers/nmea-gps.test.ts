@@ -39,7 +39,7 @@ test('no bytes make it throw, and every frame is decoded, nothing or a fault', (
       const decoder = driver.decoder(OPTIONS)
       for (const frame of framesOf(driver.framer(OPTIONS), chunks).frames) {
         const decoded = decoder.decode(frame)
-        if (!isFault(decoded)) for (const { ageUs, values } of decoded) assert.ok(ageUs >= 0 && values.length === 12)
+        if (!isFault(decoded)) for (const { ageUs, values } of decoded) assert.ok(ageUs >= 0 && values.length === 11)
       }
       for (const chunk of chunks) decoder.decode(chunk)
     }),

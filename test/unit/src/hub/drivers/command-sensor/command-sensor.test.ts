@@ -8,7 +8,7 @@ import { framesOf } from '#test/support/frames'
 
 /** The virtual device on a line whose clock the test turns. */
 function connect(raw: object = {}) {
-  const options = optionsOf(driver, raw)
+  const options = optionsOf(driver, { sequence: true, ...raw })
   const device = driver.emulate(options)
   assert.ok(device.bus === 'line')
   let heard = ''
@@ -42,7 +42,7 @@ function connect(raw: object = {}) {
 }
 
 function decode(text: string, raw: object = {}) {
-  const options = optionsOf(driver, raw)
+  const options = optionsOf(driver, { sequence: true, ...raw })
   const decoder = driver.decoder(options)
   const { frames } = framesOf(driver.framer(options), [Buffer.from(text, 'latin1')])
   return frames.map((frame) => decoder.decode(frame))
@@ -177,6 +177,14 @@ describe('the driver that speaks them', () => {
     assert.deepEqual(kinds('login:'), ['decode'])
     const garbled = decode(`OK: Measuring\n${'\x00\xff\xfe\x80x'.repeat(8)}\n`)[1]
     assert.ok(isFault(garbled) && /wrong baud rate/.test(garbled.message))
+  })
+
+  it('tells the number of the sample only when it is asked to', () => {
+    assert.deepEqual(decode('SAMPLE: 42.2, Seq=4\n', { sequence: false }), [[{ ageUs: 0, values: [42.2] }]])
+    assert.deepEqual(
+      driver.channels(optionsOf(driver)).map(({ name }) => name),
+      ['value'],
+    )
   })
 
   it('forgives a first line that lost its head', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { QUALITY } from '#core/model/quality'
 import { crc16Modbus } from '#src/hub/drivers/checksum/checksums'
 import { readFault } from '#src/hub/drivers/contract/fault'
 import type { AnswerLength, LinePort } from '#src/hub/drivers/contract/ports'
@@ -103,6 +104,14 @@ describe('a Modbus RTU device', () => {
     })
   }
 
+  it('marks a float that is no number as not measured', async () => {
+    const options = optionsOf(rtu, { registers: { a: { holding: 0, type: 'f32' }, b: { holding: 2, type: 'f32' } } })
+    const raw = withCrc('01 03 08 7fc00000 7f800000')
+    const decoded = rtu.decode(raw, rtu.calibration(new Uint8Array(0), options, readFault), options)
+    const { sentinel } = QUALITY
+    assert.deepEqual(decoded, [{ ageUs: 0, values: [Number.NaN, Number.NaN], quality: [sentinel, sentinel] }])
+  })
+
   it('makes a pause between requests, and none before the first', async () => {
     const options = optionsOf(rtu, { ...METER, pause_between_requests: '5ms' })
     const tools = instantTools()
@@ -142,6 +151,25 @@ describe('a Modbus RTU device', () => {
       rtu.acquire(late, two(), instantTools(), new Uint8Array(0)),
       faultLike('wrong_source', /earlier request/),
     )
+  })
+
+  it('passes over its own request when the transceiver hears itself', async () => {
+    // Address 0x0400: the request begins as the answer does.
+    const options = optionsOf(rtu, { registers: { a: { holding: 0x0400, type: 'u32' } } })
+    const echo = withCrc('01 03 0400 0002')
+    const answer = withCrc('01 03 04 0001 ffff')
+    for (const at of [options, two()]) {
+      const port = lineWith((request) => Uint8Array.of(...request, ...answer))
+      assert.deepEqual(Buffer.from(await rtu.acquire(port, at, instantTools(), new Uint8Array(0))), Buffer.from(answer))
+    }
+    const noAnswer = faultLike('timeout', /no device answered/)
+    await assert.rejects(rtu.acquire(lineWith(echo), options, instantTools(), new Uint8Array(0)), noAnswer)
+    const cut = lineWith(echo.subarray(0, 5))
+    await assert.rejects(rtu.acquire(cut, options, instantTools(), new Uint8Array(0)), faultLike('short', /5 bytes/))
+    const damaged = Uint8Array.from(answer)
+    damaged[5] ^= 1
+    const spoilt = lineWith(Uint8Array.of(...echo, ...damaged))
+    await assert.rejects(rtu.acquire(spoilt, options, instantTools(), new Uint8Array(0)), faultLike('crc', /CRC/))
   })
 
   it('names a damaged answer, a cut one and none at all', async () => {

@@ -58,10 +58,11 @@ test('a register that cannot be is refused with what was expected', () => {
   refused({ coil: 1, type: 'u16' }, /a coil is one bit/)
   refused({ holding: 1, type: 'bit' }, /type bit and the key bit/)
   refused({ holding: 65_535, type: 'u32' }, /ends before address 65536/)
+  refused({ holding: 1, scale: 0 }, /other than 0/)
   assert.throws(() => optionsOf(driver, { registers: {} }), /at least one register/)
 })
 
 test('names of channels stay as they are written', () => {
   const options = optionsOf(driver, { registers: { voltage_l1: { document: 40001 } } })
-  assert.deepEqual(driver.channels(options), [{ name: 'voltage_l1', quantity: 'voltage_l1', unit: '' }])
+  assert.deepEqual(driver.channels(options), [{ name: 'voltage_l1', quantity: 'voltage_l1', unit: '', resolution: 1 }])
 })

@@ -9,7 +9,7 @@ import { writeSentence } from '#src/hub/drivers/nmea-gps/sentence'
 import { optionsOf } from '#test/support/driver-options'
 import { framesOf } from '#test/support/frames'
 
-const OPTIONS = optionsOf(driver)
+const OPTIONS = optionsOf(driver, { utc_time: true })
 const RMC = '$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n'
 const GGA = '$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47\r\n'
 
