@@ -46,7 +46,7 @@ describe('the hub on virtual hardware', { timeout: 200_000 }, async () => {
     const random = seededRandom(SEED)
     const startedMs = performance.now()
     records = await runLanes(onceABus(), (device, kind) =>
-      runFault(rig, device, kind, { startedMs, lastsMs: 0, recoversWithinMs: 10_000, random }),
+      runFault(rig, device, kind, { startedMs, lastsMs: 0, recoversWithinMs: 20_000, random }),
     )
     const unseen = records.filter(({ seenAs }) => seenAs === undefined)
     assert.deepEqual(unseen, [])

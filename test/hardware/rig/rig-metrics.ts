@@ -1,9 +1,16 @@
+const NOTHING: ReadonlyMap<string, number> = new Map()
+
 /** What the hub says of its devices, as Prometheus would read it. */
 export class RigMetrics {
-  readonly #text: string
+  readonly #counts = new Map<string, Map<string, number>>()
+  readonly #measuring = new Set<string>()
 
   constructor(text: string) {
-    this.#text = text
+    for (const line of text.split('\n')) {
+      if (!line.startsWith('hub_device_')) continue
+      const match = /^(\w+)\{([^}]*)\} (\S+)$/.exec(line)
+      if (match !== null) this.#take(match[1]!, match[2]!, Number(match[3]))
+    }
   }
 
   static async read(url: string): Promise<RigMetrics> {
@@ -16,14 +23,7 @@ export class RigMetrics {
    * itself, and `lost` for each time it was lost as a whole.
    */
   counts(device: string): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>()
-    for (const { name, labels, value } of this.#series()) {
-      if (labels.device !== device) continue
-      if (name === 'hub_device_reads_total') counts.set(labels.result!, value)
-      if (name === 'hub_device_rejects_total') counts.set(labels.reason!, value)
-      if (name === 'hub_device_failures_total') counts.set('lost', value)
-    }
-    return counts
+    return this.#counts.get(device) ?? NOTHING
   }
 
   /** Good readings of a device; always 0 of one whose driver reads by itself. */
@@ -32,20 +32,20 @@ export class RigMetrics {
   }
 
   isMeasuring(device: string): boolean {
-    for (const { name, labels, value } of this.#series()) {
-      if (name === 'hub_device_state' && labels.device === device && labels.state === 'Measuring') return value === 1
-    }
-    return false
+    return this.#measuring.has(device)
   }
 
-  *#series() {
-    for (const line of this.#text.split('\n')) {
-      const match = /^(\w+)\{([^}]*)\} (\S+)$/.exec(line)
-      if (match === null) continue
-      const [, name, written, value] = match
-      const labels: Record<string, string> = {}
-      for (const [, key, text] of written!.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) labels[key!] = text!
-      yield { name: name!, labels, value: Number(value) }
+  #take(name: string, written: string, value: number): void {
+    const label = (key: string) => new RegExp(`${key}="([^"]*)"`).exec(written)?.[1] ?? ''
+    const count = (what: string) => {
+      const counts = this.#counts.get(label('device')) ?? new Map<string, number>()
+      this.#counts.set(label('device'), counts.set(what, value))
+    }
+    if (name === 'hub_device_reads_total') count(label('result'))
+    else if (name === 'hub_device_rejects_total') count(label('reason'))
+    else if (name === 'hub_device_failures_total') count('lost')
+    else if (name === 'hub_device_state' && label('state') === 'Measuring' && value === 1) {
+      this.#measuring.add(label('device'))
     }
   }
 }

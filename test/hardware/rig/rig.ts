@@ -19,7 +19,8 @@ import { examineStore, type StoredDevices } from './stored-devices.js'
 
 /** How often virtual devices come to the next step of their ramps. */
 const SENSE_MS = 250
-const POLL_MS = 100
+/** How often the hub is asked, whoever wants to know. */
+const POLL_MS = 200
 
 /** What is left when the hub has ended. */
 export interface RigEnd {
@@ -42,6 +43,7 @@ export class HardwareRig {
   readonly #url: string
   readonly #closers: (() => Promise<void>)[]
   readonly #sensing: NodeJS.Timeout
+  #nextMetrics: Promise<RigMetrics> | undefined
 
   private constructor(parts: {
     devices: readonly RigDevice[]
@@ -110,11 +112,18 @@ export class HardwareRig {
   async until(condition: (metrics: RigMetrics) => boolean, withinMs: number): Promise<RigMetrics | undefined> {
     const untilMs = performance.now() + withinMs
     for (;;) {
-      const metrics = await this.metrics()
+      this.#nextMetrics ??= this.#afterPause()
+      const metrics = await this.#nextMetrics
       if (condition(metrics)) return metrics
       if (performance.now() > untilMs) return undefined
-      await sleep(POLL_MS)
     }
+  }
+
+  /** One answer for all who wait. */
+  async #afterPause(): Promise<RigMetrics> {
+    await sleep(POLL_MS)
+    this.#nextMetrics = undefined
+    return this.metrics()
   }
 
   /** Resolves once all devices measure and have said something. */
@@ -123,8 +132,7 @@ export class HardwareRig {
     const isWell = (metrics: RigMetrics) =>
       devices.every(
         ({ name, options }) =>
-          metrics.isMeasuring(name) &&
-          (options.driver === 'line' || metrics.readings(name) > before.readings(name)),
+          metrics.isMeasuring(name) && (options.driver === 'line' || metrics.readings(name) > before.readings(name)),
       )
     if ((await this.until(isWell, withinMs)) !== undefined) return
     const states = await this.states()

@@ -41,7 +41,7 @@ export function slavePlan(unit: number, bus: string, driver = 'modbus-rtu'): Dev
     bus,
     options,
     everyMs: 200,
-    timeoutMs: 150,
+    timeoutMs: 100,
     ramps: { voltage: ramp(10 * unit, 0.25, 0.006) },
     hasChecksum: driver === 'modbus-rtu',
     impostor: { ...options, identity: { holding: 100, value: 1 } },
