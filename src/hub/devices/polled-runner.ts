@@ -78,6 +78,10 @@ export class PolledRunner implements Driver {
     await seat.bus.close(seat.user)
   }
 
+  whenBack(signal: AbortSignal): Promise<void> {
+    return this.#options.seat.bus.whenBack(signal)
+  }
+
   async run(signal: AbortSignal): Promise<'stopped'> {
     const { seat } = this.#options
     const onAbort = () => seat.bus.cancel(seat.user)
