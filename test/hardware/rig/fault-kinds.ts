@@ -242,11 +242,11 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   wrongChip('i2c'),
 
   boardFault('spi', 'transfer-error', ['io'], () => ({ errno: EIO })),
-  boardFault('spi', 'data-line-high', ['io'], () => ({ garble: (bytes) => bytes.fill(0xff) })),
+  boardFault('spi', 'data-line-high', ['io', 'identity'], () => ({ garble: (bytes) => bytes.fill(0xff) })),
   boardFault('spi', 'slow-slave', ['timeout'], (device) => ({ lateMs: late(device) })),
   nodeFault('spi', 'node-gone', 'missing', ENOENT),
   nodeFault('spi', 'no-permission', 'permission', EACCES),
-  brownOut('spi', ['io', 'setup']),
+  brownOut('spi', ['io', 'identity', 'setup']),
   wrongChip('spi'),
 
   ...(['serial', 'tcp'] as const).flatMap((bus) => [
@@ -299,19 +299,6 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       const { files } = seat as FilesSeat
       await files.remove()
       return async () => files.restore()
-    },
-  },
-  {
-    name: 'crc-flip',
-    bus: 'file',
-    shows: ['crc'],
-    suits: hasChecksum,
-    async begin({ seat }) {
-      const { files } = seat as FilesSeat
-      files.change = (text) => text.replace(/^\S\S/, (byte) => (byte === '00' ? '01' : '00')).replace('YES', 'NO')
-      return async () => {
-        files.change = undefined
-      }
     },
   },
 ]

@@ -44,8 +44,6 @@ export class FileTree {
 /** One device of the tree. */
 export class FileSeat {
   readonly device: VirtualFileDevice
-  /** Changes texts on their way to the files. */
-  change: ((text: string) => string) | undefined
   readonly #root: string
   readonly #shown = new Map<string, string>()
   #isThere = true
@@ -78,12 +76,11 @@ export class FileSeat {
     for (const [path, text] of Object.entries(this.device.files())) {
       if (!this.#isThere) return
       const file = join(this.#root, path)
-      const content = this.change?.(text) ?? text
       await mkdir(dirname(file), { recursive: true })
       // A file is whole at each moment, as the kernel's are.
-      await writeFile(`${file}.next`, content)
+      await writeFile(`${file}.next`, text)
       await rename(`${file}.next`, file)
-      this.#shown.set(path, content)
+      this.#shown.set(path, text)
     }
   }
 }

@@ -114,12 +114,11 @@ const ON_LINES: readonly DevicePlan[] = [
 const IN_FILES: readonly DevicePlan[] = [
   {
     name: 'boiler',
-    driver: 'ds18b20',
+    driver: 'linux-iio',
     bus: 'kernel',
-    options: { id: '28-0000000000aa' },
-    everyMs: 1000,
-    ramps: { temperature: ramp(70, 0.5, 0.04) },
-    hasChecksum: true,
+    options: { chip: 'tmp117', inputs: 'temp' },
+    everyMs: 250,
+    ramps: { temp: ramp(70, 0.5, 0.006) },
   },
   {
     name: 'soc',
