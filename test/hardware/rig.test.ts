@@ -9,7 +9,8 @@ import type { RigDevice } from './rig/rig-device.js'
 import { SLAVES, standardRig } from './rig/standard-rig.js'
 
 const SEED = 7
-const DEAD_MS = 8000
+const QUIET_MS = 5000
+const DEAD_MS = 15_000
 /** Share of their readings that the neighbours of a dead slave may lose. */
 const NEIGHBOURS_LOSE = 0.05
 
@@ -26,17 +27,23 @@ describe('the hub on virtual hardware', { timeout: 200_000 }, async () => {
     const dead = rig.device('rs485-3')
     const others = rig.devices.filter(({ options }) => options.bus === 'rs485' && options.name !== dead.name)
     const silent = FAULT_KINDS.find(({ name, bus }) => name === 'silent' && bus === 'serial')!
-    const before = await rig.metrics()
-    const startedMs = performance.now()
+    /** Readings a second of each. */
+    const rates = async (ms: number) => {
+      const [before, startedMs] = [await rig.metrics(), performance.now()]
+      await sleep(ms)
+      const metrics = await rig.metrics()
+      const seconds = (performance.now() - startedMs) / 1000
+      return others.map(({ name }) => (metrics.readings(name) - before.readings(name)) / seconds)
+    }
+    const quiet = await rates(QUIET_MS)
     const end = await silent.begin(dead, Math.random)
-    await sleep(DEAD_MS)
+    const troubled = await rates(DEAD_MS)
     const metrics = await rig.metrics()
-    const seconds = (performance.now() - startedMs) / 1000
     await end()
     assert.ok((metrics.counts(dead.name).get('timeout') ?? 0) > 0)
     assert.equal(others.length, SLAVES - 1)
-    for (const { name, options } of others) {
-      const share = (metrics.readings(name) - before.readings(name)) / (seconds * options.rateHz)
+    for (const [at, { name }] of others.entries()) {
+      const share = troubled[at]! / quiet[at]!
       assert.ok(share > 1 - NEIGHBOURS_LOSE, `${name} kept ${(share * 100).toFixed(1)} % of its rate.`)
     }
     await rig.wellFrom()

@@ -12,7 +12,7 @@ export interface LogLine {
 
 /** A message that tells what to do. */
 const ADVICE =
-  /\b(check|plug|end|run|look|say|use|free|enable|start|set|cut|read it again|correct|replace|write|unbind|add|shield|lower)\b/i
+  /\b(check|plug|end|run|look|say|use|free|enable|start|set|cut|read it again|correct|replace|write|unbind|add|shield|lower|load|see that)\b/i
 
 /** The log of a hub, a JSON object a line. */
 export class RigLog {

@@ -8,6 +8,8 @@ import { standardRig } from './standard-rig.js'
 
 /** A fault lasts up to so long. Milliseconds. */
 const LONGEST_MS = 6000
+/** No fault is seen and over in less. Milliseconds. */
+const SHORTEST_MS = 100
 /** Quiet time after a fault, at most. Milliseconds. */
 const LONGEST_PAUSE_MS = 3000
 const RECOVERS_WITHIN_MS = 30_000
@@ -41,7 +43,9 @@ export async function runScript(
     say(`${rig.devices.length} devices are well; faults for ${minutes} min, seed ${seed}`)
     const startedMs = performance.now()
     const untilMs = startedMs + minutes * 60_000
-    const lanes = scriptOf(faultsByBus(rig.devices), seed, untilMs)
+    const byBus = faultsByBus(rig.devices)
+    const randoms = new Map([...byBus.keys()].map((bus, lane) => [bus, seededRandom(seed + lane)]))
+    const lanes = scriptOf(byBus, randoms, untilMs - startedMs)
     const faults = await runLanes(lanes, async (device, kind) => {
       if (performance.now() > untilMs) return undefined
       const random = randoms.get(device.options.bus)!
@@ -85,16 +89,16 @@ export async function runScript(
   }
 }
 
-const randoms = new Map<string, () => number>()
-
-/** Endless rounds over all faults of each bus, each round shuffled anew. */
-function scriptOf(faults: ReadonlyMap<string, [RigDevice, FaultKind][]>, seed: number, untilMs: number) {
+/** More than can be done in the time: rounds over all faults of each bus, each round shuffled anew. */
+function scriptOf(
+  faults: ReadonlyMap<string, [RigDevice, FaultKind][]>,
+  randoms: ReadonlyMap<string, () => number>,
+  durationMs: number,
+) {
   return new Map(
-    [...faults].map(([bus, all], lane) => {
-      const random = seededRandom(seed + lane)
-      randoms.set(bus, random)
-      const rounds = Math.ceil((untilMs - performance.now()) / (all.length * 500)) + 1
-      return [bus, Array.from({ length: rounds }, () => shuffled(all, random)).flat()] as const
+    [...faults].map(([bus, all]) => {
+      const rounds = Math.ceil(durationMs / (all.length * SHORTEST_MS)) + 1
+      return [bus, Array.from({ length: rounds }, () => shuffled(all, randoms.get(bus)!)).flat()] as const
     }),
   )
 }
