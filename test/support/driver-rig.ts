@@ -41,8 +41,8 @@ export class DriverRig<Shape extends OptionShape, DevicePort extends Port, Calib
   readonly #options: OptionsOf<Shape>
   readonly #tools: DriverTools
   readonly port: DevicePort
-  #calibration: Calibration | undefined
   #setup: Uint8Array = new Uint8Array(0)
+  #calibration: Calibration | undefined
 
   constructor(
     driver: PolledDriver<Shape, DevicePort, Calibration>,
@@ -58,10 +58,9 @@ export class DriverRig<Shape extends OptionShape, DevicePort extends Port, Calib
 
   /** @throws what the driver throws */
   async initialise(): Promise<Uint8Array> {
-    const bytes = await this.#driver.initialise(this.port, this.#options, this.#tools)
-    this.#setup = bytes
-    this.#calibration = this.#driver.calibration(bytes, this.#options, this.#tools.fault)
-    return bytes
+    this.#setup = await this.#driver.initialise(this.port, this.#options, this.#tools)
+    this.#calibration = this.#driver.calibration(this.#setup, this.#options, this.#tools.fault)
+    return this.#setup
   }
 
   acquire(): Promise<Uint8Array> {

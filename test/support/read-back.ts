@@ -1,4 +1,5 @@
 import { BatchDecoder } from '#core/codec/batch-codec'
+import type { DecodedBatch } from '#core/model/batch'
 import type { StreamLocator, StreamModule } from '#core/transport/batch-stream'
 
 export interface StoredSeries {
@@ -11,8 +12,15 @@ export interface StoredSeries {
   batches: number
 }
 
-/** Leases all that a store holds, as a processor would, and decodes it. The entries stay in the store. */
-export async function readBack({ moduleUrl, options }: StreamLocator): Promise<StoredSeries> {
+/**
+ * Leases all that a store holds, as a processor would, and decodes it. The entries stay in the store.
+ *
+ * @param onBatch sees each batch, which is valid during the call
+ */
+export async function readBack(
+  { moduleUrl, options }: StreamLocator,
+  onBatch: (batch: DecodedBatch) => void = () => {},
+): Promise<StoredSeries> {
   const { openBatchStream } = (await import(moduleUrl)) as StreamModule
   const stream = await openBatchStream(options, `read-back-${process.pid}-${performance.now()}`)
   const decoder = new BatchDecoder()
@@ -26,6 +34,7 @@ export async function readBack({ moduleUrl, options }: StreamLocator): Promise<S
         if (entries.length === 0) break
         for (const entry of entries) {
           const batch = decoder.decode(entry.body)
+          onBatch(batch)
           stored.batches++
           stored.samples += batch.count
           for (let row = 0; row < batch.count; row++) {

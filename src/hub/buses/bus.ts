@@ -3,10 +3,12 @@ import type { Observation } from '../devices/observation.js'
 import { faultOf, readFault } from '../drivers/contract/fault.js'
 import type { BusLink } from './bus-link.js'
 import { BusMeter, ResultCounts } from './bus-meter.js'
-import { type BusConfig, type BusSettings, placeOf } from './bus-settings.js'
+import { type BusConfig, type BusSettings, placeOf, type SerialBusSettings } from './bus-settings.js'
 import type { BusTime } from './bus-time.js'
 import { BusTurns, BusUser } from './bus-turns.js'
 import { type OpenLink, openFailure } from './open-link.js'
+import { PathWatch } from './path-watch.js'
+import { findSerialPort } from './serial-match.js'
 
 export interface BusOptions {
   readonly config: BusConfig
@@ -39,6 +41,7 @@ export class Bus {
   readonly #turns: BusTurns
   readonly #meter: BusMeter
   readonly #open = new Set<BusUser>()
+  readonly #watch: PathWatch | undefined
   #link: BusLink | undefined
   #opening: Promise<BusLink> | undefined
   #recoveries = 0
@@ -48,6 +51,8 @@ export class Bus {
     this.#options = options
     this.#turns = new BusTurns(options.time, this.name)
     this.#meter = new BusMeter(options.time.monotonicMs())
+    const { settings } = options.config
+    if (settings.kind === 'serial') this.#watch = new PathWatch(() => serialPath(settings))
   }
 
   get name(): string {
@@ -104,7 +109,7 @@ export class Bus {
     user.resume()
     this.#open.add(user)
     if (this.#link !== undefined) return
-    this.#opening ??= this.#options.open(this.settings, user.timeoutMs).finally(() => {
+    this.#opening ??= this.#openNow(user.timeoutMs).finally(() => {
       this.#opening = undefined
     })
     try {
@@ -115,6 +120,11 @@ export class Bus {
     } catch (error) {
       throw openFailure(error)
     }
+  }
+
+  async #openNow(timeoutMs: number): Promise<BusLink> {
+    await this.#watch?.note()
+    return this.#options.open(this.settings, timeoutMs)
   }
 
   /** Lets go of it. */
@@ -128,6 +138,11 @@ export class Bus {
   cancel(user: BusUser): void {
     user.isStopped = true
     this.#turns.cancel(user)
+  }
+
+  /** While it is lost: resolves when there is a device node that no try has seen, or on abort; see {@link PathWatch}. */
+  whenBack(signal: AbortSignal): Promise<void> {
+    return this.#watch?.whenNew(signal) ?? aborted(signal)
   }
 
   /** Time on the bus that no call accounts for: of devices that talk by themselves. */
@@ -237,6 +252,15 @@ export class Bus {
     this.#link = undefined
     await link?.close().catch(() => {})
   }
+}
+
+function serialPath({ at }: SerialBusSettings): Promise<string | undefined> {
+  return 'path' in at ? Promise.resolve(at.path) : findSerialPort(at.match).catch(() => undefined)
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 const OVERDUE = Symbol('overdue')

@@ -65,6 +65,8 @@ export class Device implements Service {
   #reason = 'not started'
   #sinceUs: number
   #failuresInARow = 0
+  /** As many pauses have grown; from the begin again when the bus comes back. */
+  #pausesInARow = 0
   #failures = 0
   #recoveries = 0
   #nextTryAtUs: number | undefined
@@ -102,6 +104,7 @@ export class Device implements Service {
     // Another caller may have started it while this one waited.
     if (this.#state !== 'Idle') return this.#firstTry
     this.#failuresInARow = 0
+    this.#pausesInARow = 0
     this.#lastError = undefined
     this.#move('start', 'started')
     this.#abort = new AbortController()
@@ -195,8 +198,10 @@ export class Device implements Service {
       await driver.run(signal)
     } catch (error) {
       failure = error ?? new Error('The driver threw nothing.')
-      if (openedAtMs !== undefined && clock.monotonicMs() - openedAtMs >= policy.healthyAfterMs)
+      if (openedAtMs !== undefined && clock.monotonicMs() - openedAtMs >= policy.healthyAfterMs) {
         this.#failuresInARow = 0
+        this.#pausesInARow = 0
+      }
     } finally {
       // A bus that is lost often fails to close too, which tells nothing new.
       await driver.close().catch(() => {})
@@ -222,13 +227,34 @@ export class Device implements Service {
   }
 
   async #waitForNextTry(signal: AbortSignal, onFirstTry: () => void): Promise<void> {
-    const { policy, clock, random = Math.random, wait = pause } = this.#options
+    const { policy, clock, random = Math.random } = this.#options
     const backoff = { baseMs: policy.retryBaseMs, maxMs: policy.retryMaxMs }
-    const waitMs = backoffWaitMs(backoff, this.#failuresInARow, random())
+    this.#pausesInARow++
+    const waitMs = backoffWaitMs(backoff, this.#pausesInARow, random())
     this.#nextTryAtUs = clock.nowUs() + waitMs * 1000
     this.#move('failed', this.#lastError!.message)
     onFirstTry()
-    await wait(waitMs, signal)
+    await this.#waitOrReturn(waitMs, signal)
+  }
+
+  /** The pause ends early when the bus, which was away, is there again. */
+  async #waitOrReturn(waitMs: number, signal: AbortSignal): Promise<void> {
+    const { driver, wait = pause } = this.#options
+    // Not AbortSignal.any: on a signal that lives as long as the device it would leave something behind each time.
+    const ended = new AbortController()
+    const end = () => ended.abort()
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    const back = driver.whenBack?.(ended.signal).then(() => {
+      if (ended.signal.aborted) return
+      // What failed while the cable was out says nothing of the device that is there now.
+      this.#pausesInARow = 0
+      end()
+    })
+    await wait(waitMs, ended.signal)
+    end()
+    signal.removeEventListener('abort', end)
+    await back
   }
 
   #move(event: DeviceEvent, reason: string): void {

@@ -82,6 +82,10 @@ export class PolledRunner implements Driver {
     await seat.bus.close(seat.user)
   }
 
+  whenBack(signal: AbortSignal): Promise<void> {
+    return this.#options.seat.bus.whenBack(signal)
+  }
+
   async run(signal: AbortSignal): Promise<'stopped'> {
     await this.#untilStopped(signal, () => this.#readOnGrid(signal))
     return 'stopped'

@@ -62,6 +62,10 @@ export class StreamRunner implements Driver {
     await seat.bus.close(seat.user)
   }
 
+  whenBack(signal: AbortSignal): Promise<void> {
+    return this.#options.seat.bus.whenBack(signal)
+  }
+
   async run(signal: AbortSignal): Promise<'stopped'> {
     const { driver, options, seat } = this.#options
     const port = portOn(seat, {}) as LinePort

@@ -76,4 +76,9 @@ export interface Driver {
   run(signal: AbortSignal): Promise<'stopped' | 'ended'>
   /** Releases the bus; safe after a failed `open`. */
   close(): Promise<void>
+  /**
+   * After a loss: resolves when something is there that was not at the last try, so that the next one need not wait;
+   * also when `signal` aborts. Never rejects. Absent: nothing tells that.
+   */
+  whenBack?(signal: AbortSignal): Promise<void>
 }

@@ -95,22 +95,28 @@ static int receive_all(int fd, uint8_t *bytes, size_t length) {
   return 0;
 }
 
-/* Returns the number of bytes of the answer, or -1 with errno. A server that is gone is a bus that is gone: EIO. */
+/*
+ * Returns the number of bytes of the answer, or -1 with errno. A server that is gone is a bus that is gone: EIO.
+ * A call keeps its file to its end, as in the kernel, also when another thread closes the descriptor meanwhile and its
+ * number is given to another file: hence the copy.
+ */
 static long ask(int fd, uint8_t kind, const uint8_t *body, uint32_t length, uint8_t *answer, uint32_t room) {
   uint8_t head[8];
   uint32_t size = length + 1, code, answered;
   long result = -1;
+  int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) return -1;
   pthread_mutex_lock(&devices[fd].lock);
   memcpy(head, &size, 4);
   head[4] = kind;
-  if (send_all(fd, head, 5) != 0 || send_all(fd, body, length) != 0 || receive_all(fd, head, 8) != 0) {
+  if (send_all(own, head, 5) != 0 || send_all(own, body, length) != 0 || receive_all(own, head, 8) != 0) {
     errno = EIO;
     goto end;
   }
   memcpy(&answered, head, 4);
   memcpy(&code, head + 4, 4);
   answered -= 4;
-  if (answered > room || receive_all(fd, answer, answered) != 0) {
+  if (answered > room || receive_all(own, answer, answered) != 0) {
     errno = EIO;
     goto end;
   }
@@ -118,6 +124,9 @@ static long ask(int fd, uint8_t kind, const uint8_t *body, uint32_t length, uint
   else result = answered;
 end:
   pthread_mutex_unlock(&devices[fd].lock);
+  int code_of_call = errno;
+  close(own);
+  errno = code_of_call;
   return result;
 }
 

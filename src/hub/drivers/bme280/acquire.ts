@@ -1,5 +1,5 @@
 import type { DriverTools } from '../contract/polled-driver.js'
-import { hexByte } from '../registers/dead-bus.js'
+import { deadBus, hexByte } from '../registers/dead-bus.js'
 import { type Bme280Options, longestMeasureMs, registersOf } from './bme280-options.js'
 import {
   CALIBRATION_BYTES,
@@ -79,7 +79,9 @@ export async function acquire(port: Bme280Port, options: Bme280Options, tools: D
   const { from, length } = burstOf(options)
   for (let look = 0; look <= EXTRA_LOOKS; look++) {
     const raw = await readRegisters(port, from, length)
-    if (!isForced || !isMeasuring(raw, options)) return checked(raw, options, tools)
+    // A line that is held high shows a chip that measures, too: it is no chip.
+    const isOver = !isForced || deadBus(raw) !== undefined || !isMeasuring(raw, options)
+    if (isOver) return checked(raw, options, tools)
     await tools.pause(1)
   }
   throw tools.fault('timeout', 'The chip does not end to measure; check its wiring and supply.')

@@ -1,6 +1,7 @@
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { MAX_RAW_BYTES } from '#core/model/sample'
 import { pause } from '#core/time/pause'
+import { PathWatch } from '../../buses/path-watch.js'
 import { openSerialPort, type SerialPort } from '../../buses/serial-port.js'
 import type { Driver, DriverContext } from '../driver.js'
 import { offerReading } from '../text/offer.js'
@@ -26,15 +27,18 @@ class LineDriver implements Driver {
   readonly #context: DriverContext
   readonly #reader: LineReader
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly #watch: PathWatch
   #port: SerialPort | undefined
 
   constructor(options: LineOptions, context: DriverContext) {
     this.#options = options
     this.#context = context
+    this.#watch = new PathWatch(async () => options.path)
     this.#reader = new LineReader(options, context.sink)
   }
 
   async open(): Promise<void> {
+    await this.#watch.note()
     this.#port = await openSerialPort(this.#options)
   }
 
@@ -53,6 +57,10 @@ class LineDriver implements Driver {
     const port = this.#port
     this.#port = undefined
     await port?.close()
+  }
+
+  whenBack(signal: AbortSignal): Promise<void> {
+    return this.#watch.whenNew(signal)
   }
 
   async #readLines(port: SerialPort, signal: AbortSignal): Promise<void> {

@@ -94,6 +94,22 @@ test('a lost bus is taken again after waits under full jitter', async () => {
   await device.stop(1000)
 })
 
+test('a bus that is there again ends the pause, and pauses begin small anew', async () => {
+  const driver = new ScriptedDriver()
+  driver.openFailures = [lost(), lost(), lost(), lost(), lost()]
+  let losses = 0
+  // The cable is put back while the device waits for the third time.
+  const whenBack = (signal: AbortSignal) =>
+    ++losses === 3
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  const { device, waits, reaches } = build(Object.assign(driver, { whenBack }))
+  await device.start()
+  await reaches('Measuring')
+  assert.deepEqual(waits, [125, 250, 500, 125, 250])
+  await device.stop(1000)
+})
+
 test('a device whose bus is absent at the start is no error of start', async () => {
   const driver = new ScriptedDriver()
   driver.openFailures = [lost()]
