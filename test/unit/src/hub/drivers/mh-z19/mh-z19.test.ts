@@ -96,11 +96,7 @@ test('a virtual sensor answers what is set, within its range', async () => {
   const options = optionsOf(driver, { range_ppm: 2000, warm_up: 0 })
   const device = new VirtualMhZ19()
   const port = linePort(device)
-  const calibration = driver.calibration(
-    await driver.initialise(port, options, instantTools()),
-    options,
-    readFault,
-  )
+  const calibration = driver.calibration(await driver.initialise(port, options, instantTools()), options, readFault)
   const read = async () => {
     const decoded = driver.decode(
       await driver.acquire(port, options, instantTools(), new Uint8Array(0)),
@@ -119,8 +115,7 @@ test('a virtual sensor answers what is set, within its range', async () => {
 
 test('baseline correction is touched only when the file says so', async () => {
   const device = new VirtualMhZ19()
-  const start = (raw: object) =>
-    driver.initialise(linePort(device), optionsOf(driver, raw), instantTools())
+  const start = (raw: object) => driver.initialise(linePort(device), optionsOf(driver, raw), instantTools())
   await start({})
   assert.equal(device.correctsItself, true)
   await start({ auto_baseline: false })
