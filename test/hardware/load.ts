@@ -4,8 +4,8 @@ import { HardwareRig } from './rig/rig.js'
 import type { DevicePlan, RigPlan } from './rig/rig-plan.js'
 import { STANDARD_BUSES, slavePlan } from './rig/standard-rig.js'
 
-const SETTLE_MS = 10_000
-const MEASURE_MS = 30_000
+const SETTLE_MS = 5000
+const MEASURE_MS = 20_000
 /** Ticks of `/proc/<pid>/stat` a second, on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100
 const NO_RAMPS = {}
