@@ -120,6 +120,8 @@ export class BusTurns {
     const wasFailing = user.isFailing
     user.settle(tookMs, isWell, nowMs)
     if (wasFailing && !isWell) this.#failingNotBeforeMs = nowMs + (tookMs * (1 - FAILING_SHARE)) / FAILING_SHARE
+    // One that was in trouble is well again: what was wrong may have been the bus, so the others have a try at once.
+    if (wasFailing && !user.isFailing) this.#failingNotBeforeMs = nowMs
     this.#holder = undefined
     this.#isStuck = false
     this.#next()

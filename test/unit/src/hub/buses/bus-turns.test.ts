@@ -81,6 +81,24 @@ describe('the turns of a bus', () => {
     assert.equal(turns.holder, one)
   })
 
+  it('are given at once to all in trouble when one of them is well again: the bus may have been the trouble', async () => {
+    const [a, b] = ['a', 'b'].map((name) => new BusUser(name, 100))
+    const { time, turns, order, take, fail } = build(a, b)
+    for (const user of [a, b]) {
+      await turns.take(user)
+      turns.give(user, 1, true)
+    }
+    for (let i = 0; i < 3; i++) for (const user of [a, b]) await fail(user, 100)
+    for (let i = 0; i < 4 && a.isFailing; i++) {
+      await turns.take(a)
+      turns.give(a, 1, true)
+    }
+    assert.equal(a.isFailing, false)
+    take(b, 0)
+    await time.advance(0)
+    assert.deepEqual(order, ['b'])
+  })
+
   it('are not lost by a device that fails half of the time, and rationed all the same', async () => {
     const user = new BusUser('flapping', 100)
     for (let i = 0; i < 6; i++) {
