@@ -42,6 +42,7 @@ const EXAMPLES: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
   mcp3008: [{}, { chip: 'mcp3208', inputs: '0,7,2-3', reference_v: 5 }],
   ina219: [{}, { mode: 'continuous', averages: 128 }, { shunt_ohms: 0.002, max_current_a: 15, current_step_a: 0.001 }],
   mpu6050: [{}, { mode: 'single' }, { rate_hz: 1000, acceleration_range_g: 16, rotation_range_dps: 2000 }],
+  bh1750: [{}, { resolution: 'high2', measurement_time: 254 }, { resolution: 'low', measurement_time: 31 }],
   'modbus-rtu': REGISTERS,
   'modbus-tcp': REGISTERS,
   'mh-z19': [{}, { warm_up: 0, auto_baseline: false, range_ppm: 2000 }],
