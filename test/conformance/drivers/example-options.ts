@@ -39,6 +39,12 @@ const EXAMPLES: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
       ],
     },
   ],
+  ds18b20: [{}, { id: '28-00000a1b2c3d', resolution: 9 }],
+  hwmon: [{ inputs: 'temp1' }, { chip: 'ina3221', inputs: 'temp2,in1,curr1,power1,energy1,humidity1,fan1' }],
+  'linux-iio': [
+    { inputs: 'temp' },
+    { chip: 'bme280', device: 'iio:device3', inputs: 'temp,pressure,humidityrelative' },
+  ],
   mcp3008: [{}, { chip: 'mcp3208', inputs: '0,7,2-3', reference_v: 5 }],
   ina219: [{}, { mode: 'continuous', averages: 128 }, { shunt_ohms: 0.002, max_current_a: 15, current_step_a: 0.001 }],
   mpu6050: [{}, { mode: 'single' }, { rate_hz: 1000, acceleration_range_g: 16, rotation_range_dps: 2000 }],

@@ -50,7 +50,10 @@ export const driver = polledDriver({
       sentinels: [{ value: 85, quality: QUALITY.sentinel, meaning: 'register after power came, before a conversion' }],
     },
   ],
-  cost: ({ resolution }) => ({ transactions: [], conversionMs: CONVERSION_MS[resolution - 9]! + KERNEL_SLACK_MS }),
+  cost: ({ resolution }) => ({
+    transactions: [{ bytes: 0 }],
+    conversionMs: CONVERSION_MS[resolution - 9]! + KERNEL_SLACK_MS,
+  }),
   shortestEveryMs: ({ resolution }) => CONVERSION_MS[resolution - 9]! + KERNEL_SLACK_MS,
   async initialise(port: FilePort, { id, resolution }, tools) {
     const folder = await folderOf(port, id, tools)

@@ -27,7 +27,8 @@ export function decodeW1Slave(raw: Uint8Array, note?: Note): Decoded {
   const text = Buffer.from(raw).toString('latin1')
   const hex = /^((?:[\da-f]{2} ){9}): crc=[\da-f]{2} (YES|NO)/i.exec(text)
   if (hex === null) {
-    return { fault: 'decode', message: `w1_slave says ${JSON.stringify(text.slice(0, 60))}: is it a thermometer?` }
+    const message = `w1_slave says ${JSON.stringify(text.slice(0, 60))}: see that it is a thermometer.`
+    return { fault: 'decode', message }
   }
   const bytes = Uint8Array.from(hex[1]!.trim().split(' '), (byte) => Number.parseInt(byte, 16))
   note?.('scratchpad', hex[1]!.trim())

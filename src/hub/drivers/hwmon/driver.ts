@@ -7,7 +7,7 @@ import {
   findFolder,
   type InputKind,
   kindOf,
-  parseSetup,
+  readSetup,
   setupBytes,
 } from '../kernel/inputs.js'
 import { VirtualFiles } from '../kernel/virtual-files.js'
@@ -50,7 +50,7 @@ export const driver = polledDriver({
     inputs: list(text(60)),
   }),
   channels: ({ inputs }) => channelsOf(inputs, HWMON_KINDS),
-  cost: () => ({ transactions: [], conversionMs: 0 }),
+  cost: ({ inputs }) => ({ transactions: inputs.map(() => ({ bytes: 0 })), conversionMs: 0 }),
   shortestEveryMs: () => 1,
   async initialise(port: FilePort, { chip, device, inputs }, tools) {
     const where = { parent: PARENT, prefix: 'hwmon', ...(chip && { chip }), ...(device && { device }) }
@@ -65,7 +65,7 @@ export const driver = polledDriver({
     return setupBytes({ folder, inputs: found })
   },
   acquire: (port: FilePort, _options, _tools, setup) => acquireInputs(port, setup),
-  calibration: parseSetup,
+  calibration: readSetup,
   decode: (raw, found, { inputs }, note) =>
     decodeInputs(
       raw,

@@ -1,5 +1,6 @@
 /** Values that drivers of the kernel show as files: shared by `linux-iio` and `hwmon`. */
 import type { Decoded, Note } from '../contract/decoded.js'
+import type { FaultKind } from '../contract/fault.js'
 import type { Channel } from '../contract/manifest.js'
 import type { DriverTools } from '../contract/polled-driver.js'
 import type { FilePort } from '../contract/ports.js'
@@ -72,7 +73,23 @@ export function setupBytes(device: FoundDevice): Uint8Array {
   return Buffer.from(JSON.stringify(device))
 }
 
-export function parseSetup(bytes: Uint8Array): FoundDevice {
+/** @throws setup, by `fault`: bytes that {@link setupBytes} did not make, as a damaged recording has */
+export function readSetup(
+  bytes: Uint8Array,
+  _options: unknown,
+  fault: (kind: FaultKind, message: string) => Error,
+): FoundDevice {
+  try {
+    const { folder, inputs } = parseSetup(bytes)
+    const isWhole = inputs.every(({ offset, scale }) => Number.isFinite(offset) && Number.isFinite(scale))
+    if (typeof folder === 'string' && isWhole) return { folder, inputs }
+  } catch {
+    // Said below.
+  }
+  throw fault('setup', 'The setup of the device cannot be read: record it anew.')
+}
+
+function parseSetup(bytes: Uint8Array): FoundDevice {
   return JSON.parse(Buffer.from(bytes).toString()) as FoundDevice
 }
 

@@ -1,14 +1,6 @@
 import { polledDriver } from '../contract/polled-driver.js'
 import type { FilePort } from '../contract/ports.js'
-import {
-  acquireInputs,
-  channelsOf,
-  decodeInputs,
-  findFolder,
-  kindOf,
-  parseSetup,
-  setupBytes,
-} from '../kernel/inputs.js'
+import { acquireInputs, channelsOf, decodeInputs, findFolder, kindOf, readSetup, setupBytes } from '../kernel/inputs.js'
 import { VirtualFiles } from '../kernel/virtual-files.js'
 import { findInputs } from './find-inputs.js'
 import { IIO_KINDS } from './iio-kinds.js'
@@ -34,7 +26,7 @@ export const driver = polledDriver({
     inputs: list(text(60)),
   }),
   channels: ({ inputs }) => channelsOf(inputs, IIO_KINDS),
-  cost: () => ({ transactions: [], conversionMs: 0 }),
+  cost: ({ inputs }) => ({ transactions: inputs.map(() => ({ bytes: 0 })), conversionMs: 0 }),
   shortestEveryMs: () => 1,
   async initialise(port: FilePort, { chip, device, inputs }, tools) {
     const where = { parent: PARENT, prefix: 'iio:device', ...(chip && { chip }), ...(device && { device }) }
@@ -42,7 +34,7 @@ export const driver = polledDriver({
     return setupBytes({ folder, inputs: await findInputs(port, tools, folder, inputs) })
   },
   acquire: (port: FilePort, _options, _tools, setup) => acquireInputs(port, setup),
-  calibration: parseSetup,
+  calibration: readSetup,
   decode: (raw, found, { inputs }, note) =>
     decodeInputs(
       raw,
