@@ -119,7 +119,11 @@ export class BusTurns {
     const nowMs = this.#time.monotonicMs()
     const wasFailing = user.isFailing
     user.settle(tookMs, isWell, nowMs)
-    if (wasFailing && !isWell) this.#failingNotBeforeMs = nowMs + (tookMs * (1 - FAILING_SHARE)) / FAILING_SHARE
+    if (wasFailing && !isWell) {
+      // What a call takes beyond its timeout is the bus's or the kernel's fault.
+      const lostMs = Math.min(tookMs, user.timeoutMs)
+      this.#failingNotBeforeMs = nowMs + (lostMs * (1 - FAILING_SHARE)) / FAILING_SHARE
+    }
     // One that was in trouble is well again: what was wrong may have been the bus, so the others have a try at once.
     if (wasFailing && !user.isFailing) this.#failingNotBeforeMs = nowMs
     this.#holder = undefined

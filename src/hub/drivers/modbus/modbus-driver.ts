@@ -43,6 +43,7 @@ function modbusOptions(field: OptionFields, [lowest, highest]: readonly [number,
 
 export type ModbusShape = ReturnType<typeof modbusOptions>
 export type ModbusOptions = OptionsOf<ModbusShape>
+type Identity = NonNullable<ModbusOptions['identity']>
 
 /** A Modbus master that reads the registers it is told, over one kind of framing. */
 export function modbusDriver({ framing, unitIds, ...manifest }: ModbusKind) {
@@ -52,7 +53,7 @@ export function modbusDriver({ framing, unitIds, ...manifest }: ModbusKind) {
     options: (field) => modbusOptions(field, unitIds),
     channels: ({ registers }) => registers.map(channelOf),
     cost(options) {
-      const plan = planRequests(options.registers, options)
+      const plan = requestsOf(options)
       const bytes = (request: PlannedRequest) => 5 + answerPduBytes(request) + 2 * framing.overheadBytes
       return {
         transactions: plan.map((request) => ({ bytes: bytes(request) })),
@@ -60,13 +61,18 @@ export function modbusDriver({ framing, unitIds, ...manifest }: ModbusKind) {
         answerMs: options.answerMs * plan.length,
       }
     },
-    shortestEveryMs: (options) =>
-      Math.max(1, options.pauseBetweenRequests * (planRequests(options.registers, options).length - 1)),
+    shortestEveryMs: (options) => Math.max(1, options.pauseBetweenRequests * (requestsOf(options).length - 1)),
     async initialise(port, { unitId, identity }, tools) {
       if (identity !== undefined) await verifyIdentity(framing, port, unitId, identity, tools)
       return new Uint8Array(0)
     },
+    /** Who answers is asked each time: a device that is changed between two readings would be read as the one before. */
     async acquire(port, options, tools) {
+      const { identity, unitId, pauseBetweenRequests } = options
+      if (identity !== undefined) {
+        await verifyIdentity(framing, port, unitId, identity, tools)
+        if (pauseBetweenRequests > 0) await tools.pause(pauseBetweenRequests)
+      }
       const frames: Uint8Array[] = []
       for (const request of planRequests(options.registers, options)) {
         if (frames.length > 0 && options.pauseBetweenRequests > 0) await tools.pause(options.pauseBetweenRequests)
@@ -109,6 +115,19 @@ export function modbusDriver({ framing, unitIds, ...manifest }: ModbusKind) {
     },
     emulate: (options) => new VirtualSlave(options, framing),
   })
+}
+
+/** All requests of an acquisition, that for the identity among them. */
+function requestsOf(options: ModbusOptions): PlannedRequest[] {
+  const { identity, registers } = options
+  const plan = planRequests(registers, options)
+  return identity === undefined ? plan : [identityRequest(identity), ...plan]
+}
+
+function identityRequest({ holding, input = 0 }: Identity): PlannedRequest {
+  return holding === undefined
+    ? { table: 'input', start: input, count: 1, registers: [] }
+    : { table: 'holding', start: holding, count: 1, registers: [] }
 }
 
 function channelOf({ channel, quantity, unit, type, scale, offset }: Register): Channel {
@@ -179,12 +198,12 @@ async function verifyIdentity(
   framing: Framing,
   port: LinePort,
   unitId: number,
-  identity: NonNullable<ModbusOptions['identity']>,
+  identity: Identity,
   tools: DriverTools,
 ): Promise<void> {
-  const table = identity.holding === undefined ? 'input' : 'holding'
-  const start = identity.holding ?? identity.input ?? 0
-  const frame = await ask(framing, port, unitId, { table, start, count: 1, registers: [] }, tools)
+  const request = identityRequest(identity)
+  const { table, start } = request
+  const frame = await ask(framing, port, unitId, request, tools)
   const value = (frame[framing.headBytes + 2] << 8) | frame[framing.headBytes + 3]
   if (value === identity.value) return
   const text = `Unit ${unitId} has ${value} in ${table} register ${start}, not ${identity.value}: another device is there, look at unit_id and the cable.`

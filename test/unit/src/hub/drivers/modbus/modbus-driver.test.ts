@@ -209,6 +209,8 @@ describe('a Modbus RTU device', () => {
       rtu.initialise(port, other, instantTools()),
       faultLike('identity', /has 7 in holding register 40, not 8/),
     )
+    const changed = rtu.acquire(port, other, instantTools(), NO_SETUP)
+    await assert.rejects(changed, faultLike('identity', /has 7/), 'also when it is changed between two readings')
   })
 
   it('counts what an acquisition costs: every request and its answer', () => {
