@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { driver as ads1115 } from '#src/hub/drivers/ads1115/driver'
+import { driver as bh1750 } from '#src/hub/drivers/bh1750/driver'
 import { driver as bme280 } from '#src/hub/drivers/bme280/driver'
 import type { OptionShape } from '#src/hub/drivers/contract/option-fields'
 import type { VirtualI2cDevice } from '#src/hub/drivers/contract/virtual-device'
@@ -95,6 +96,7 @@ describe('hub scan of an I2C bus', () => {
     write: ({ length }) => length,
     read: (count) => new Uint8Array(count),
   })
+  server.plugI2c(2, 0x23, bh1750.emulate(optionsOf(bh1750), 'i2c') as VirtualI2cDevice)
   server.plugI2c(2, 0x77, roof)
   server.bindByKernel(2, 0x77)
 
@@ -103,9 +105,10 @@ describe('hub scan of an I2C bus', () => {
     assert.equal(err, '')
     assert.equal(status, 0)
     const lines = out.split('\n').map((line) => line.replace(/ {2,}/g, '  '))
-    assert.deepEqual(lines.slice(0, 8), [
+    assert.deepEqual(lines.slice(0, 9), [
       'FIND  DRIVER  CERTAINTY  WHAT',
       'i2c-2/0x20  -  possible  answers; no driver has this address',
+      'i2c-2/0x23  -  possible  answers; could be bh1750, which a scan cannot tell',
       'i2c-2/0x40  ina219  likely  register 0 reads 0x399F',
       'i2c-2/0x44  sht3x  likely  gives a status whose checksum fits',
       'i2c-2/0x46  sht4x  likely  gives a serial number whose checksums fit',

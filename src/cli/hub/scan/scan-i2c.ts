@@ -108,7 +108,9 @@ type Answer =
 async function answerOf(port: I2cPort, drivers: readonly AnyPolledDriver[]): Promise<Answer | 'held' | undefined> {
   let isThere = false
   for (const driver of drivers) {
-    const seen = await ask(async () => driver.probe?.(port, TOOLS) as Promise<ProbeFind | undefined>)
+    const { probe } = driver
+    if (probe === undefined) continue
+    const seen = await ask(() => probe(port, TOOLS) as Promise<ProbeFind | undefined>)
     if (seen === 'held') return 'held'
     if (seen === 'nobody') continue
     isThere = true
@@ -121,9 +123,16 @@ async function answerOf(port: I2cPort, drivers: readonly AnyPolledDriver[]): Pro
     isThere = read !== 'nobody'
   }
   if (!isThere) return undefined
-  const could = drivers.map(({ manifest }) => manifest.name).join(', ')
-  const seen = could === '' ? 'answers; no driver has this address' : `answers, but not as the chips of ${could} do`
-  return { driver: undefined, seen }
+  return { driver: undefined, seen: whatItCouldBe(drivers) }
+}
+
+/** Of what answers, and is none of those that could be asked. */
+function whatItCouldBe(drivers: readonly AnyPolledDriver[]): string {
+  const names = (list: readonly AnyPolledDriver[]) => list.map(({ manifest }) => manifest.name).join(', ')
+  const asked = names(drivers.filter(({ probe }) => probe !== undefined))
+  const others = names(drivers.filter(({ probe }) => probe === undefined))
+  if (others !== '') return `answers; could be ${others}, which a scan cannot tell`
+  return asked === '' ? 'answers; no driver has this address' : `answers, but not as the chips of ${asked} do`
 }
 
 async function ask<T>(question: () => Promise<T>): Promise<T | 'nobody' | 'held'> {
