@@ -14,6 +14,7 @@ import type { Driver, SampleSink } from '../drivers/driver.js'
 import { DecodedOffer } from './decoded-offer.js'
 import type { Observation } from './observation.js'
 import type { ReadingFigures } from './reading-figures.js'
+import { takeBus } from './take-bus.js'
 
 export interface PolledRunnerOptions {
   readonly device: string
@@ -67,12 +68,7 @@ export class PolledRunner implements Driver {
   /** Takes the bus and sets the device up: one that does not answer, or is another, is not open. */
   async open(signal: AbortSignal = NEVER): Promise<void> {
     const { seat, figures, time } = this.#options
-    try {
-      await seat.bus.open(seat.user)
-    } catch (error) {
-      figures.fail({ fault: faultOf(error), message: messageOf(error) }, time.nowUs())
-      throw error
-    }
+    await takeBus(seat, figures, time)
     const fault = await this.#untilStopped(signal, () => this.#initialise(signal))
     if (fault !== undefined && !signal.aborted) throw unavailable(fault.fault, fault.message)
   }

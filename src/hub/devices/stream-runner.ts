@@ -15,6 +15,7 @@ import type { Driver, SampleSink } from '../drivers/driver.js'
 import { DecodedOffer } from './decoded-offer.js'
 import type { Observation } from './observation.js'
 import type { ReadingFigures } from './reading-figures.js'
+import { takeBus } from './take-bus.js'
 
 export interface StreamRunnerOptions {
   readonly device: string
@@ -49,12 +50,7 @@ export class StreamRunner implements Driver {
 
   async open(): Promise<void> {
     const { seat, figures, time } = this.#options
-    try {
-      await seat.bus.open(seat.user)
-    } catch (error) {
-      figures.fail({ fault: faultOf(error), message: messageOf(error) }, time.nowUs())
-      throw error
-    }
+    await takeBus(seat, figures, time)
   }
 
   async close(): Promise<void> {

@@ -3,10 +3,11 @@ import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { TelemetryError } from '#core/errors/telemetry-error'
 import { isFault } from '#src/hub/drivers/contract/decoded'
-import type { AnyPolledDriver, AnyPort } from '#src/hub/drivers/contract/driver-module'
+import type { AnyPolledDriver } from '#src/hub/drivers/contract/driver-module'
 import { readFault } from '#src/hub/drivers/contract/fault'
 import type { BusKind } from '#src/hub/drivers/contract/manifest'
 import type { OptionShape, OptionsOf } from '#src/hub/drivers/contract/option-fields'
+import type { Port } from '#src/hub/drivers/contract/ports'
 import { DriverRig, ManualClock, optionsOf } from '#test/support/driver-rig'
 import { checkDecoded, checkNoSilentNaN, DEVICE_BUS, toleranceOf, valueAt } from './decoded-checks.js'
 import { exampleOptions } from './example-options.js'
@@ -44,7 +45,7 @@ function setUp(context: TestContext, driver: AnyPolledDriver, options: Options, 
   const clock = new ManualClock()
   context.mock.method(performance, 'now', clock.nowMs)
   const device = driver.emulate(options, bus)
-  const rig = new DriverRig<OptionShape, AnyPort, unknown>(driver, options, device, clock.tools)
+  const rig = new DriverRig<OptionShape, Port, unknown>(driver, options, device, clock.tools)
   /** The bytes of an acquisition that has news. */
   const acquired = async () => {
     for (let ask = 0; ask < MOST_ASKS; ask++) {

@@ -1,6 +1,5 @@
 import type { OptionShape } from './option-fields.js'
 import type { PolledDriver } from './polled-driver.js'
-import type { Port } from './ports.js'
 import type { SourceDriver } from './source-driver.js'
 import type { StreamDriver } from './stream-driver.js'
 
@@ -12,7 +11,6 @@ import type { StreamDriver } from './stream-driver.js'
 export type AnyDriver = PolledDriver<OptionShape, any, any> | StreamDriver<OptionShape> | SourceDriver<any>
 export type AnyPolledDriver = Extract<AnyDriver, { kind: 'polled' }>
 export type AnyStreamDriver = Extract<AnyDriver, { kind: 'stream' }>
-export type AnyPort = Port
 
 export interface DriverModule {
   readonly driver: AnyDriver

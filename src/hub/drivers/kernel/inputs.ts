@@ -74,11 +74,7 @@ export function setupBytes(device: FoundDevice): Uint8Array {
 }
 
 /** @throws setup, by `fault`: bytes that {@link setupBytes} did not make, as a damaged recording has */
-export function readSetup(
-  bytes: Uint8Array,
-  _options: unknown,
-  fault: (kind: FaultKind, message: string) => Error,
-): FoundDevice {
+export function readSetup(bytes: Uint8Array, fault: (kind: FaultKind, message: string) => Error): FoundDevice {
   try {
     const { folder, inputs } = parseSetup(bytes)
     const isWhole = inputs.every(({ offset, scale }) => Number.isFinite(offset) && Number.isFinite(scale))
